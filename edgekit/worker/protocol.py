@@ -23,6 +23,7 @@ import numpy.typing as npt
 PROTOCOL = 1
 MESSAGE_FILE = "message.json"
 TENSOR_FILE = "tensors.bin"
+PROGRESS_FILE = "progress"
 _ALIGNMENT = 64
 
 Array = npt.NDArray[Any]
@@ -59,6 +60,21 @@ class TensorWriter:
         with open(path + ".part", "w", encoding="utf-8") as file:
             json.dump({"protocol": PROTOCOL, **message, "tensors": self._entries}, file)
         os.replace(path + ".part", path)
+
+
+class Progress:
+    """The last step that the worker began, on disk before it begins, so that a crash can be placed."""
+
+    def __init__(self, folder: str) -> None:
+        self._descriptor = os.open(os.path.join(folder, PROGRESS_FILE), os.O_CREAT | os.O_WRONLY, 0o600)
+        self.step = ""
+
+    def begin(self, step: str) -> None:
+        """Note the step (`layer 12 convclip_7`); one short write, no flush to disk needed."""
+        self.step = step
+        data = step.encode("utf-8", "replace")
+        os.pwrite(self._descriptor, data, 0)
+        os.ftruncate(self._descriptor, len(data))
 
 
 def write_message(

@@ -1,0 +1,253 @@
+"""The bundle: the folder that `export` writes and every other command reads.
+
+    model.ncnn.param  model.ncnn.bin   the model
+    manifest.json                      what it is: inputs, outputs, route, precision, tools, sha256 of each file
+    alignment.json                     which PyTorch tensor each ncnn blob stands for
+    reference.npz                      seeded inputs and reference captures
+    converter.log                      what the converter said
+
+A bundle is written into a temporary folder beside its place and exchanged for the earlier one in one
+step, so that a failed or killed export leaves the earlier bundle whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgekit import schema
+from edgekit.errors import FormatError, UserError
+
+PARAM_FILE = "model.ncnn.param"
+BIN_FILE = "model.ncnn.bin"
+MANIFEST_FILE = "manifest.json"
+ALIGNMENT_FILE = "alignment.json"
+REFERENCE_FILE = "reference.npz"
+LOG_FILE = "converter.log"
+MANIFEST_SCHEMA = "edgekit.manifest/1"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output: its name in PyTorch, its blob in the .param, PyTorch shape and dtype.
+
+    `batch_axis` is the axis of `shape` that ncnn holds as its batch (`Mat.n`), None where it has none.
+    `value_range` (lowest, highest) bounds seeded inputs; `kind` says what the numbers are
+    ("image", "audio", "features", ...), so that a photograph can be turned into this input.
+    """
+
+    name: str
+    blob: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    batch_axis: int | None = None
+    value_range: tuple[float, float] | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConverterWarning:
+    """A line of a converter that is neither boilerplate nor a known failure."""
+
+    tool: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where the PyTorch model came from: enough to build it again.
+
+    `kind` is zoo, recipe, file, module, torchscript or onnx; only `zoo` (and `recipe` over it) can be
+    built again without running code that the user did not name on the command line.
+    """
+
+    spec: str
+    kind: str
+    seed: int
+    weights: str | None = None
+    weights_sha256: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The typed content of `manifest.json`."""
+
+    model: ModelSource
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    route: str
+    precision: str
+    tools: Mapping[str, str]
+    files: Mapping[str, str]
+    warnings: tuple[ConverterWarning, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of `manifest.json`."""
+        return {"schema": MANIFEST_SCHEMA, **schema.to_json(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An existing bundle on disk."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def param(self) -> Path:
+        """The model's structure."""
+        return self.path / PARAM_FILE
+
+    @property
+    def bin(self) -> Path:
+        """The model's weights."""
+        return self.path / BIN_FILE
+
+    def changed_files(self) -> tuple[str, ...]:
+        """Return the names of files whose sha256 is no longer the manifest's."""
+        return tuple(
+            name
+            for name, digest in self.manifest.files.items()
+            if not (self.path / name).is_file() or file_sha256(self.path / name) != digest
+        )
+
+
+def open_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Open a bundle folder.
+
+    Raises:
+        UserError: the folder is missing or is not a bundle.
+        FormatError: the manifest is damaged.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise UserError(f"no bundle at '{folder}'", f"make one with: edgekit export MODEL -o {folder}")
+    if not (folder / MANIFEST_FILE).is_file():
+        raise UserError(f"'{folder}' is not a bundle: it has no {MANIFEST_FILE}")
+    for name in (PARAM_FILE, BIN_FILE):
+        if not (folder / name).is_file():
+            raise FormatError(f"bundle '{folder}' has no {name}", "export it again")
+    data = schema.load_json(folder / MANIFEST_FILE, MANIFEST_SCHEMA)
+    return Bundle(folder, _manifest(data, folder / MANIFEST_FILE))
+
+
+def _manifest(data: Mapping[str, Any], path: Path) -> Manifest:
+    try:
+        return Manifest(
+            model=ModelSource(**data["model"]),
+            inputs=tuple(_tensor_spec(entry) for entry in data["inputs"]),
+            outputs=tuple(_tensor_spec(entry) for entry in data["outputs"]),
+            route=str(data["route"]),
+            precision=str(data["precision"]),
+            tools=dict(data["tools"]),
+            files={_plain_name(name): str(digest) for name, digest in data["files"].items()},
+            warnings=tuple(ConverterWarning(**entry) for entry in data.get("warnings", ())),
+            extra=dict(data.get("extra", {})),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged: {error}", "export the bundle again") from None
+
+
+def _tensor_spec(entry: Mapping[str, Any]) -> TensorSpec:
+    shape = tuple(int(size) for size in entry["shape"])
+    if any(size <= 0 for size in shape):
+        raise ValueError(f"shape {shape} of '{entry['name']}' has a size that is not positive")
+    bounds = entry.get("value_range")
+    return TensorSpec(
+        name=str(entry["name"]),
+        blob=str(entry["blob"]),
+        shape=shape,
+        dtype=str(entry["dtype"]),
+        batch_axis=None if entry.get("batch_axis") is None else int(entry["batch_axis"]),
+        value_range=None if bounds is None else (float(bounds[0]), float(bounds[1])),
+        kind=entry.get("kind"),
+    )
+
+
+def _plain_name(name: str) -> str:
+    """A file of a bundle lies in the bundle: no folder, no way out of it."""
+    if not name or os.path.basename(name) != name or name in (".", ".."):
+        raise ValueError(f"'{name}' is not a plain file name")
+    return name
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file as lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def staged_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder that takes the place of `target` when the block ends well.
+
+    Raises:
+        UserError: the place cannot be written, or holds something that is not a bundle.
+    """
+    place = Path(target).absolute()
+    _check_replaceable(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
+    except OSError as error:
+        raise UserError(
+            f"cannot write to '{place.parent}': {error.strerror}", "choose another folder with -o"
+        ) from None
+    try:
+        yield staging
+        # mkdtemp makes the folder private to its owner; a bundle is as public as its parent allows.
+        mask = os.umask(0)
+        os.umask(mask)
+        staging.chmod(0o777 & ~mask)
+        _exchange(staging, place)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_replaceable(place: Path) -> None:
+    if place.is_dir() and not any(place.iterdir()):
+        return
+    if place.exists() and not (place / MANIFEST_FILE).is_file():
+        raise UserError(
+            f"'{place}' exists and is not a bundle", "choose another folder with -o, or remove it yourself"
+        )
+
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def _exchange(staging: Path, place: Path) -> None:
+    """Put `staging` at `place`; an earlier folder there ends up at `staging`.
+
+    `renameat2(RENAME_EXCHANGE)` swaps both in one step; where the system lacks it, two renames do.
+    """
+    if not place.exists():
+        staging.rename(place)
+        return
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        renameat2 = None
+    if renameat2 is not None:
+        source, target = os.fsencode(staging), os.fsencode(place)
+        if renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_EXCHANGE) == 0:
+            return
+        if ctypes.get_errno() not in (errno.ENOSYS, errno.EINVAL):
+            code = ctypes.get_errno()
+            raise UserError(f"cannot replace '{place}': {os.strerror(code)}")
+    aside = staging.with_suffix(".old")
+    place.rename(aside)
+    staging.rename(place)
+    aside.rename(staging)

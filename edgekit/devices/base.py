@@ -1,0 +1,98 @@
+"""What a device is: something that carries one worker request to where ncnn runs, and its reply back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgekit.errors import EdgekitError, UserError
+from edgekit.worker.protocol import Array
+
+Tensor = tuple[str, Array, int | None]
+"""(key, array, batch axis) of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """Where ncnn ran. `emulated` devices never report times."""
+
+    kind: str
+    arch: str
+    cpu: str
+    emulated: bool
+    ncnn: str
+    cores: int
+    system: str = ""
+    features: Mapping[str, bool] = field(default_factory=dict)
+
+
+class WorkerError(UserError):
+    """ncnn refused the request: the message is ncnn's or the worker's own."""
+
+
+class WorkerCrashed(UserError):
+    """The worker process died; `signal_name` and `step` say how and at which step."""
+
+    def __init__(self, signal_name: str, step: str, remedy: str | None = None) -> None:
+        self.signal_name = signal_name
+        self.step = step
+        super().__init__(f"ncnn died with {signal_name} at {step or 'start-up'}", remedy)
+
+
+class DeviceTimeout(EdgekitError):
+    """The worker did not answer in time and was ended."""
+
+    exit_code = UserError.exit_code
+
+
+@dataclass(slots=True)
+class Reply:
+    """A worker's answer. Tensors are read-only maps of a temporary folder, which `close` removes.
+
+    The maps stay valid after `close` on POSIX systems: an unlinked file lives while it is mapped.
+    """
+
+    message: dict[str, Any]
+    tensors: dict[str, Array]
+    batch_axes: dict[str, int | None]
+    folder: Path | None = None
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+
+class Device(Protocol):
+    """One place where ncnn can run."""
+
+    spec: str
+    emulated: bool
+
+    def info(self) -> DeviceInfo:
+        """Ask the device what it is."""
+        ...
+
+    def call(
+        self,
+        message: Mapping[str, Any],
+        tensors: Iterable[Tensor] = (),
+        *,
+        environment: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Reply:
+        """Carry one request to a fresh worker process and bring back its reply.
+
+        `message["files"]` maps roles to paths on the host; the device rewrites them to where the
+        worker finds them. `environment` adds variables to the worker's environment.
+
+        Raises:
+            WorkerError: the worker answered with an error.
+            WorkerCrashed: the process died.
+            DeviceTimeout: no answer within `timeout_s`.
+        """
+        ...

@@ -1,0 +1,72 @@
+"""Run cases: inject some blobs of a net, extract others.
+
+A whole-net capture is one case that injects the inputs and extracts every blob; a layer in
+isolation is a case that injects the layer's own inputs and extracts its outputs, which makes
+ncnn run just that layer. The request:
+
+    {"command": "run", "files": {"param": ..., "bin": ...}, "options": {"num_threads": 1, ...},
+     "cases": [{"id": "capture", "light_mode": false, "inputs": {"in0": KEY}, "outputs": ["1", "2"]}]}
+
+`KEY` names a tensor of the request. The result holds a tensor `ID:BLOB` for every extraction that
+ncnn answered with 0, and `"status": {"ID": {"BLOB": code}}` for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ncnn
+
+from .environment import environment
+from .net import load_net, to_array, to_mat
+from .protocol import Array, Progress, TensorWriter
+
+
+def serve(
+    message: Mapping[str, Any],
+    tensors: Mapping[str, Array],
+    batch_axes: Mapping[str, int | None],
+    writer: TensorWriter,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Load the net once and run every case."""
+    progress.begin("loading the net")
+    files = message["files"]
+    net = load_net(files["param"], files["bin"], message.get("options", {}))
+    status: dict[str, dict[str, int]] = {}
+    for case in message["cases"]:
+        status[case["id"]] = _run_case(net, case, tensors, batch_axes, writer, progress)
+    return {"status": status, "environment": environment()}
+
+
+def _run_case(
+    net: Any,
+    case: Mapping[str, Any],
+    tensors: Mapping[str, Array],
+    batch_axes: Mapping[str, int | None],
+    writer: TensorWriter,
+    progress: Progress,
+) -> dict[str, int]:
+    """Run one case on an extractor of its own; return ncnn's code for every output."""
+    extractor = net.create_extractor()
+    extractor.set_light_mode(bool(case.get("light_mode", False)))
+    mats = []  # alive until the extractor is gone
+    codes: dict[str, int] = {}
+    for blob, key in case["inputs"].items():
+        mat = to_mat(tensors[key], batch_axes[key])
+        mats.append(mat)
+        code = extractor.input(blob, mat)
+        if code != 0:
+            return dict.fromkeys(case["outputs"], code)
+    dtypes = case.get("dtypes", {})
+    for blob in case["outputs"]:
+        progress.begin(f"blob {blob} of case {case['id']}")
+        mat = ncnn.Mat()
+        codes[blob] = extractor.extract(blob, mat)
+        if codes[blob] == 0 and mat.empty():
+            codes[blob] = -1
+        if codes[blob] == 0:
+            array, batch_axis = to_array(mat, dtypes.get(blob, "float32"))
+            writer.add(f"{case['id']}:{blob}", array, batch_axis)
+    return codes
