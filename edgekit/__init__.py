@@ -1,0 +1,44 @@
+"""edgekit: take a PyTorch model to ncnn, prove that what arrives is the same model, and time it there.
+
+    bundle = edgekit.export("mobilenet_v2", "build/mobilenet_v2")
+    report = edgekit.verify("build/mobilenet_v2")
+    timing = edgekit.bench("build/mobilenet_v2", threads=(1, 2))
+
+The functions are looked up on first use, so that `import edgekit` needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from edgekit.errors import EdgekitError, UserError
+
+if TYPE_CHECKING:
+    from edgekit.bencher import bench
+    from edgekit.exporter import export
+    from edgekit.verifier import verify
+
+__version__ = "0.1.0"
+__all__ = ["EdgekitError", "UserError", "__version__", "bench", "export", "verify"]
+
+_HOME_OF = {
+    "bench": "edgekit.bencher",
+    "export": "edgekit.exporter",
+    "verify": "edgekit.verifier",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the package behind a public function on first use."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
+    value: object = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Name the lazy functions too."""
+    return sorted({*globals(), *_HOME_OF})

@@ -1,0 +1,1 @@
+"""The command line: one file per command; parsing is cheap, the work is imported when it runs."""

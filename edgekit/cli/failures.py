@@ -1,0 +1,96 @@
+"""What a failure looks like on the command line: a line, a remedy, an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from types import FrameType
+
+from edgekit.errors import EXIT_BUG, EXIT_USER_ERROR, UserError
+
+DEBUG_VARIABLE = "EDGEKIT_DEBUG"
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_TERMINATED = 128 + signal.SIGTERM
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, which Windows does not name
+
+_MENDABLE_ERRNOS = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: unwinds like an interrupt, so that temporary folders and workers go away."""
+
+
+def raise_on_sigterm() -> None:
+    """Turn SIGTERM into `Terminated`."""
+
+    def on_sigterm(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Tell the user about `error` on stderr and return the exit code that it means."""
+    if isinstance(error, UserError):
+        return _user_error(error)
+    if isinstance(error, KeyboardInterrupt):
+        _say("edgekit: interrupted")
+        return EXIT_INTERRUPTED
+    if isinstance(error, Terminated):
+        _say("edgekit: terminated")
+        return EXIT_TERMINATED
+    if isinstance(error, BrokenPipeError) and _stdout_is_broken():
+        return EXIT_BROKEN_PIPE
+    if isinstance(error, OSError) and error.errno in _MENDABLE_ERRNOS:
+        place = f"'{error.filename}': " if error.filename is not None else ""
+        return _user_error(UserError(f"{place}{error.strerror}", "mend the permissions or free some space"))
+    return _bug(error)
+
+
+def _user_error(error: UserError) -> int:
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    _say(f"edgekit: error: {_one_line(error.message)}")
+    if error.remedy is not None:
+        _say(f"  remedy: {_one_line(error.remedy)}")
+    return EXIT_USER_ERROR
+
+
+def _bug(error: BaseException) -> int:
+    details = "".join(traceback.format_exception(error))
+    if os.environ.get(DEBUG_VARIABLE):
+        _say(details.rstrip())
+    _say(f"edgekit: this is a bug of edgekit: {type(error).__name__}: {_one_line(str(error))}")
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="edgekit-", suffix=".traceback.txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{' '.join(sys.argv)}\n\n{details}")
+    except OSError:
+        _say(f"  remedy: run it again with {DEBUG_VARIABLE}=1 and report the traceback")
+    else:
+        _say(f"  remedy: report it with the traceback in {path}")
+    return EXIT_BUG
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # stderr is closed: the exit code still tells
+        print(line, file=sys.stderr, flush=True)
+
+
+def _stdout_is_broken() -> bool:
+    """Whether stdout's reader is gone; if so, point it elsewhere so that the exit flush is silent."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

@@ -1,0 +1,181 @@
+"""Versioned JSON documents: from typed results to JSON, to a file whole or not at all, and back.
+
+A document names its schema in the key "schema", as `edgekit.verify/1`. Readers refuse a document of
+another schema or version. JSON has no NaN and no Inf: both become null, and the result that holds
+them says beside it, in a status or a reason, why there is no number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence, Set
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
+
+from edgekit.errors import FormatError, UserError
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def schema_id(name: str, version: int) -> str:
+    """Return the value of the key "schema": `schema_id("edgekit.verify", 1)` is `edgekit.verify/1`."""
+    return f"{name}/{version}"
+
+
+def to_json(value: object) -> Any:
+    """Return `value` in the types that JSON has.
+
+    Dataclasses become objects, enums their values, paths text with forward slashes, tuples and sets
+    lists (sets sorted), numpy scalars and arrays plain numbers and nested lists; NaN and Inf null.
+
+    Raises:
+        TypeError: a type that has no place in JSON.
+    """
+    if value is None or (isinstance(value, bool | str | int) and not isinstance(value, enum.Enum)):
+        return value
+    if isinstance(value, enum.Enum):
+        return to_json(value.value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {_to_key(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, Set):
+        return sorted(to_json(item) for item in value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [to_json(item) for item in value]
+    # numpy's scalars and arrays, recognised by their method so that numpy is not imported for it
+    tolist = getattr(value, "tolist", None)
+    if callable(tolist) and not isinstance(value, bytes | bytearray | memoryview):
+        return to_json(tolist())
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+def _to_key(key: object) -> str:
+    plain = to_json(key)
+    if isinstance(plain, bool) or not isinstance(plain, str | int):
+        raise TypeError(f"{key!r} cannot be a key in JSON")
+    return str(plain)
+
+
+def dumps(value: object) -> str:
+    """Return `value` as indented JSON text with a final newline, in strict JSON (no NaN, no Inf)."""
+    return json.dumps(to_json(value), indent=2, allow_nan=False, ensure_ascii=True) + "\n"
+
+
+def write_json(value: object, path: str | os.PathLike[str]) -> Path:
+    """Write `value` as JSON to `path`, whole or not at all."""
+    return write_text(dumps(value), path)
+
+
+def write_text(text: str, path: str | os.PathLike[str]) -> Path:
+    """Write `text` as UTF-8 to `path`, whole or not at all, and return the path.
+
+    The folder is made where it is missing. A path that is no regular file (`/dev/null`, a pipe) is
+    written in place, because a rename would replace it.
+
+    Raises:
+        UserError: the path is a folder, or cannot be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise UserError(f"'{target}' is a folder", "name a file")
+    try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+        else:
+            _replace(text.encode("utf-8"), Path(os.path.realpath(target)))
+    except OSError as error:
+        raise UserError(
+            f"cannot write '{target}': {error.strerror or error}", "name a file that can be written"
+        ) from error
+    return target
+
+
+def _replace(data: bytes, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, part = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.chmod(part, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        os.replace(part, target)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
+
+
+def read_json(path: str | os.PathLike[str], name: str, version: int) -> Json:
+    """Read the JSON document at `path` and check that it is of schema `name` in `version`.
+
+    Raises:
+        UserError: the file cannot be read, or another version wrote it.
+        FormatError: it is no JSON object, or of another schema.
+    """
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror or error}", "check the path") from error
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"'{path}' is not JSON: {error}", f"write the {name} document again") from error
+    return check_schema(document, name, version, str(path))
+
+
+def check_schema(document: object, name: str, version: int, where: str) -> Json:
+    """Return `document` when it is an object of schema `name` in `version`; `where` names it in errors.
+
+    Raises:
+        UserError: another version wrote it.
+        FormatError: it is no object, or of another schema.
+    """
+    wanted = schema_id(name, version)
+    if not isinstance(document, dict):
+        raise FormatError(f"'{where}' holds no JSON object", f"give a {wanted} document")
+    found = document.get("schema")
+    if not isinstance(found, str):
+        raise FormatError(f"'{where}' names no schema", f"give a {wanted} document")
+    found_name, _, found_version = found.rpartition("/")
+    if found_name != name or not (found_version.isascii() and found_version.isdigit()):
+        raise FormatError(f"'{where}' is of schema '{found}'", f"give a {wanted} document")
+    if int(found_version) > version:
+        raise UserError(f"'{where}' was written by a newer edgekit ({found})", "install that edgekit")
+    if int(found_version) < version:
+        raise UserError(f"'{where}' was written by an older edgekit ({found})", "write it again")
+    return document
+
+
+def get(document: Mapping[str, Any], key: str, kind: type[T] | tuple[type[T], ...], where: str) -> T:
+    """Return `document[key]` when it is there and of type `kind`; bool never passes for a number.
+
+    Raises:
+        FormatError: the key is missing, or its value is of another type.
+    """
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if key not in document:
+        raise FormatError(f"'{where}' has no key '{key}'", "write the file again")
+    value = document[key]
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        kinds = (*kinds, int)  # type: ignore[arg-type]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = " or ".join(each.__name__ for each in kinds)
+        raise FormatError(
+            f"'{key}' in '{where}' is {type(value).__name__}, expected {names}", "write the file again"
+        )
+    return value
