@@ -143,7 +143,8 @@ class SqueezeExcite(nn.Module):
         scale = F.relu(scale)
         scale = self.expand(scale)
         scale = self.gate(scale)
-        return x * scale
+        x = x * scale
+        return x
 
 
 class InvertedResidual(nn.Module):
@@ -178,7 +179,7 @@ class InvertedResidual(nn.Module):
         self.skip = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.expand(x)
+        y: Tensor = self.expand(x)
         y = self.depthwise(y)
         y = self.gate(y)
         y = self.project(y)

@@ -33,6 +33,7 @@ class Argument:
 
     @property
     def type_name(self) -> str:
+        """`int`, `float`, `str` or `bool`: the type of the default."""
         return type(self.default).__name__
 
     @property
@@ -62,7 +63,7 @@ class Argument:
     def _allows(self, value: Value) -> bool:
         if self.choices:
             return value in self.choices
-        if isinstance(value, bool) or isinstance(value, str):
+        if isinstance(value, (bool, str)):
             return True
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
@@ -90,6 +91,7 @@ class InputTemplate:
     range: tuple[float, float]
 
     def resolve(self, arguments: Mapping[str, Value]) -> InputSpec:
+        """Put the arguments' values into the shape."""
         shape = tuple(dim if isinstance(dim, int) else int(arguments[dim]) for dim in self.shape)
         return InputSpec(self.name, shape, self.kind, self.range)
 
@@ -111,10 +113,11 @@ class Entry:
     inputs: tuple[InputTemplate, ...]
     outputs: tuple[str, ...] = ("out",)
     arguments: tuple[Argument, ...] = ()
-    calibration: Mapping[str, Value] = field(default=_NO_ARGUMENTS)
+    calibration: Mapping[str, Value] = field(default_factory=lambda: _NO_ARGUMENTS)
     finisher: str = "edgekit.models.weights:finish_lively"
 
     def argument(self, name: str) -> Argument:
+        """Return the argument of that name; raises `UserError` when there is none."""
         for argument in self.arguments:
             if argument.name == name:
                 return argument
@@ -123,6 +126,7 @@ class Entry:
         raise UserError(f"{self.name} has no argument '{name}'", did_you_mean(name, names) or takes)
 
     def defaults(self) -> dict[str, Value]:
+        """Return the default of each argument."""
         return {argument.name: argument.default for argument in self.arguments}
 
 
@@ -135,6 +139,7 @@ class ZooSpec:
 
     @property
     def name(self) -> str:
+        """The name in the catalogue."""
         return self.entry.name
 
     @property
@@ -146,6 +151,7 @@ class ZooSpec:
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs under these arguments, in the order in which the network takes them."""
         return tuple(template.resolve(self.arguments) for template in self.entry.inputs)
 
     @property

@@ -48,4 +48,5 @@ class MobileNetV2(nn.Module):
 
 
 def build(width: float, classes: int) -> MobileNetV2:
+    """Make a MobileNet V2 with its channels multiplied by `width`."""
     return MobileNetV2(width, classes)

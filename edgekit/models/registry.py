@@ -26,6 +26,7 @@ def names() -> tuple[str, ...]:
 
 
 def entries() -> tuple[Entry, ...]:
+    """Return all entries, in the order of the catalogue."""
     return ENTRIES
 
 
@@ -61,8 +62,10 @@ def parse(text: str) -> ZooSpec:
 
 def build_bare(spec: ZooSpec) -> nn.Module:
     """Make the network without its final weights, in eval mode (cheap under a meta device)."""
-    require("torch", "torch")
-    module: nn.Module = _resolve(spec.entry.builder)(**spec.builder_arguments)
+    torch = require("torch", "torch")
+    builder = _resolve(spec.entry.builder)
+    with torch.random.fork_rng(devices=[]):
+        module: nn.Module = builder(**spec.builder_arguments)
     return module.eval()
 
 
