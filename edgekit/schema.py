@@ -103,14 +103,15 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
 
 def _replace(data: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        os.chmod(part, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-        os.replace(part, target)
+        part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        part.replace(target)
     except BaseException:
-        os.unlink(part)
+        part.unlink()
         raise
 
 

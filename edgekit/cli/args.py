@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -30,8 +31,8 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Name a mistyped option before argparse complains of the one that it leaves missing."""
-        if args is not None:
-            self._check_options(args)
+        args = sys.argv[1:] if args is None else args
+        self._check_options(args)
         return super().parse_known_args(args, namespace)
 
     def _check_options(self, args: Sequence[str]) -> None:
