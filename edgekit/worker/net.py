@@ -23,8 +23,8 @@ class NetError(Exception):
     """ncnn refused a file, an input or an extraction."""
 
 
-def load_net(param: str, weights: str, options: Mapping[str, Any]) -> Any:
-    """Load a net with the given `ncnn.Option` fields set before its files are read.
+def new_net(param: str, options: Mapping[str, Any]) -> Any:
+    """Return a net with its structure loaded, the given `ncnn.Option` fields set before that.
 
     Raises:
         NetError: an unknown option, or a return code other than 0 from ncnn.
@@ -37,6 +37,16 @@ def load_net(param: str, weights: str, options: Mapping[str, Any]) -> Any:
     code = net.load_param(param)
     if code != 0:
         raise NetError(f"ncnn refuses the param file (load_param returned {code})")
+    return net
+
+
+def load_net(param: str, weights: str, options: Mapping[str, Any]) -> Any:
+    """Load a net, its structure and its weights.
+
+    Raises:
+        NetError: an unknown option, or a return code other than 0 from ncnn.
+    """
+    net = new_net(param, options)
     code = net.load_model(weights)
     if code != 0:
         raise NetError(f"ncnn refuses the bin file (load_model returned {code})")
