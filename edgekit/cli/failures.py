@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import sys
 import tempfile
 import traceback
 from types import FrameType
 
-from edgekit.errors import EXIT_BUG, EXIT_USER_ERROR, UserError
+from edgekit.errors import EXIT_BUG, EXIT_USER_ERROR, EdgekitError, UserError
 
 DEBUG_VARIABLE = "EDGEKIT_DEBUG"
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
-EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE, which Windows does not name
+EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 
 _MENDABLE_ERRNOS = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
@@ -36,8 +37,15 @@ def raise_on_sigterm() -> None:
 
 def exit_code_of(error: BaseException) -> int:
     """Tell the user about `error` on stderr and return the exit code that it means."""
-    if isinstance(error, UserError):
+    if isinstance(error, EdgekitError) and error.exit_code == EXIT_USER_ERROR:
         return _user_error(error)
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("edgekit"):
+        return _user_error(
+            UserError(
+                f"package '{error.name}' is not installed",
+                "install it; edgekit's own come with: pip install 'edgekit[all]'",
+            )
+        )
     if isinstance(error, KeyboardInterrupt):
         _say("edgekit: interrupted")
         return EXIT_INTERRUPTED
@@ -52,12 +60,13 @@ def exit_code_of(error: BaseException) -> int:
     return _bug(error)
 
 
-def _user_error(error: UserError) -> int:
+def _user_error(error: EdgekitError) -> int:
+    message, remedy = (error.message, error.remedy) if isinstance(error, UserError) else (str(error), None)
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exception(error)
-    _say(f"edgekit: error: {_one_line(error.message)}")
-    if error.remedy is not None:
-        _say(f"  remedy: {_one_line(error.remedy)}")
+    _say(f"edgekit: error: {_one_line(message)}")
+    if remedy is not None:
+        _say(f"  remedy: {_one_line(remedy)}")
     return EXIT_USER_ERROR
 
 
@@ -87,10 +96,10 @@ def _say(line: str) -> None:
 
 
 def _stdout_is_broken() -> bool:
-    """Whether stdout's reader is gone; if so, point it elsewhere so that the exit flush is silent."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+    """Whether stdout's reader is gone; if so, point it elsewhere so that the flush at exit is silent."""
+    poll = select.poll()
+    poll.register(sys.stdout, select.POLLOUT)
+    broken = any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+    if broken:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    return broken
