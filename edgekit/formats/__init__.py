@@ -1,0 +1,1 @@
+"""The files of ncnn and pnnx: the only place that knows how they are spelled."""
