@@ -11,7 +11,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Activation = Literal["none", "relu", "relu6", "hswish", "prelu", "silu"]
+Activation = Literal["none", "relu", "relu6", "hswish", "gelu", "prelu"]
 Norm = Literal["batch", "group1", "none"]
 
 
@@ -30,8 +30,8 @@ def activation(kind: Activation, channels: int) -> nn.Module:
             return nn.ReLU6()
         case "hswish":
             return nn.Hardswish()
-        case "silu":
-            return nn.SiLU()
+        case "gelu":
+            return nn.GELU()
         case "prelu":
             return nn.PReLU(channels)
         case "none":
@@ -94,11 +94,10 @@ def depthwise(
     stride: int = 1,
     act: Activation = "relu",
     *,
-    norm: Norm = "batch",
     eps: float = 1e-5,
 ) -> ConvNormAct:
     """A `ConvNormAct` with one filter per channel."""
-    return ConvNormAct(channels, channels, kernel, stride, act, groups=channels, norm=norm, eps=eps)
+    return ConvNormAct(channels, channels, kernel, stride, act, groups=channels, eps=eps)
 
 
 def pointwise(
@@ -164,18 +163,17 @@ class InvertedResidual(nn.Module):
         act: Activation = "relu6",
         *,
         squeeze_excite: bool = False,
-        norm: Norm = "batch",
         eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.expand: nn.Module = nn.Identity()
         if hidden != in_channels:
-            self.expand = pointwise(in_channels, hidden, act, norm=norm, eps=eps)
-        self.depthwise = depthwise(hidden, kernel, stride, act, norm=norm, eps=eps)
+            self.expand = pointwise(in_channels, hidden, act, eps=eps)
+        self.depthwise = depthwise(hidden, kernel, stride, act, eps=eps)
         self.gate: nn.Module = nn.Identity()
         if squeeze_excite:
             self.gate = SqueezeExcite(hidden, round_channels(hidden / 4))
-        self.project = pointwise(hidden, out_channels, "none", norm=norm, eps=eps)
+        self.project = pointwise(hidden, out_channels, "none", eps=eps)
         self.skip = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
