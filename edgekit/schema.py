@@ -121,8 +121,8 @@ def _umask() -> int:
     return current
 
 
-def read_json(path: str | os.PathLike[str], name: str, version: int) -> Json:
-    """Read the JSON document at `path` and check that it is of schema `name` in `version`.
+def load_json(path: str | os.PathLike[str], wanted: str) -> Json:
+    """Read the JSON document at `path` and check that it is of schema `wanted`, as in `edgekit.verify/1`.
 
     Raises:
         UserError: the file cannot be read, or another version wrote it.
@@ -135,31 +135,31 @@ def read_json(path: str | os.PathLike[str], name: str, version: int) -> Json:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"'{path}' is not JSON: {error}", f"write the {name} document again") from error
-    return check_schema(document, name, version, str(path))
+        raise FormatError(f"'{path}' is not JSON: {error}", f"write the {wanted} document again") from error
+    return check_schema(document, wanted, str(path))
 
 
-def check_schema(document: object, name: str, version: int, where: str) -> Json:
-    """Return `document` when it is an object of schema `name` in `version`; `where` names it in errors.
+def check_schema(document: object, wanted: str, where: str) -> Json:
+    """Return `document` when it is an object of schema `wanted`; `where` names it in errors.
 
     Raises:
         UserError: another version wrote it.
         FormatError: it is no object, or of another schema.
     """
-    wanted = schema_id(name, version)
     if not isinstance(document, dict):
         raise FormatError(f"'{where}' holds no JSON object", f"give a {wanted} document")
     found = document.get("schema")
     if not isinstance(found, str):
         raise FormatError(f"'{where}' names no schema", f"give a {wanted} document")
+    if found == wanted:
+        return document
+    name, _, version = wanted.rpartition("/")
     found_name, _, found_version = found.rpartition("/")
     if found_name != name or not (found_version.isascii() and found_version.isdigit()):
         raise FormatError(f"'{where}' is of schema '{found}'", f"give a {wanted} document")
-    if int(found_version) > version:
+    if int(found_version) > int(version):
         raise UserError(f"'{where}' was written by a newer edgekit ({found})", "install that edgekit")
-    if int(found_version) < version:
-        raise UserError(f"'{where}' was written by an older edgekit ({found})", "write it again")
-    return document
+    raise UserError(f"'{where}' was written by an older edgekit ({found})", "write it again")
 
 
 def get(document: Mapping[str, Any], key: str, kind: type[T] | tuple[type[T], ...], where: str) -> T:

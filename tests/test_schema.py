@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.errors import FormatError, UserError
-from edgekit.schema import check_schema, dumps, get, read_json, schema_id, to_json, write_json, write_text
+from edgekit.schema import check_schema, dumps, get, load_json, schema_id, to_json, write_json, write_text
 
 
 class Colour(enum.Enum):
@@ -151,7 +151,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_a_document_reads_back(tmp_path: Path) -> None:
     document = {"schema": schema_id("edgekit.verify", 1), "verdict": "pass"}
     path = write_json(document, tmp_path / "v.json")
-    assert read_json(path, "edgekit.verify", 1) == document
+    assert load_json(path, "edgekit.verify/1") == document
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_document_reads_back(tmp_path: Path) -> None:
 )
 def test_other_documents_are_refused(document: object, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        check_schema(document, "edgekit.verify", 2, "v.json")
+        check_schema(document, "edgekit.verify/2", "v.json")
     assert caught.value.remedy
     assert "v.json" in caught.value.message
 
@@ -179,12 +179,12 @@ def test_damaged_files_are_refused(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "v.json"
     path.write_bytes(text)
     with pytest.raises(FormatError, match="is not JSON"):
-        read_json(path, "edgekit.verify", 1)
+        load_json(path, "edgekit.verify/1")
 
 
 def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
-        read_json(tmp_path / "none.json", "edgekit.verify", 1)
+        load_json(tmp_path / "none.json", "edgekit.verify/1")
 
 
 def test_typed_access() -> None:
