@@ -1,0 +1,123 @@
+"""Find the PyTorch tensor of every ncnn blob.
+
+A fresh artefact is aligned by one capture: each blob by its numbers, ties by the cut (`walk`). Where a fault
+is already inside, the numbers below it match nothing; then hypotheses are tried from where they stop
+matching (`repair`), and the walk goes on from the blob that was put right.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from edgekit.alignment import families
+from edgekit.alignment.layout import mat_layout
+from edgekit.alignment.matching import Index
+from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
+from edgekit.alignment.observe import Artefact, Observer, Port, Probe, blobs_of
+from edgekit.alignment.refine import refine
+from edgekit.alignment.repair import repair
+from edgekit.alignment.walk import State, walk
+from edgekit.errors import UserError
+from edgekit.graph import Layer
+from edgekit.runtimes.trace import Source, Trace
+
+
+def align(artefact: Artefact, traces: Sequence[Trace]) -> Alignment:
+    """Align an artefact with the traces of one model on several probes (two are enough, one will do).
+
+    Raises:
+        UserError: an input blob and its PyTorch tensor cannot be told to be the same.
+        WorkerCrashed, WorkerError: ncnn cannot run the artefact.
+    """
+    traces = _alike(traces)
+    state = State(artefact.graph, Index(traces))
+    for port in artefact.inputs:
+        state.chosen[port.blob] = _port(state.trace, port, state.trace.inputs[port.name])
+    observer = Observer(artefact, traces)
+    everything = blobs_of(artefact.graph, range(len(artefact.graph.layers)))
+    injection = {blob: (entry.value, entry.layout) for blob, entry in state.chosen.items()}
+    (seen,) = observer.ask([Probe(injection, everything)])
+    left = walk(state, seen)
+    suspects = repair(state, observer, artefact.outputs, left, seen)
+    for port in artefact.outputs:
+        if port.blob not in state.chosen:
+            state.chosen[port.blob] = _port(
+                state.trace, port, state.trace.outputs[port.name], Method.STRUCTURE
+            )
+    refine(state, observer)
+    return freeze(state, suspects)
+
+
+def _alike(traces: Sequence[Trace]) -> tuple[Trace, ...]:
+    """Keep the traces that took the same way through the model as the first one."""
+    first = traces[0]
+    ways = [tuple((node.op, node.inputs, node.outputs) for node in trace.nodes) for trace in traces]
+    return tuple(trace for trace, way in zip(traces, ways, strict=True) if way == ways[0] or trace is first)
+
+
+def _port(trace: Trace, port: Port, value: int, method: Method = Method.INPUT) -> BlobAlignment:
+    shape = trace.values[value].shape
+    if port.batch_axis is not None and not 0 <= port.batch_axis < len(shape):
+        raise UserError(f"batch axis {port.batch_axis} of '{port.name}' is outside its shape {shape}")
+    return BlobAlignment(port.blob, value, mat_layout(shape, port.batch_axis), method, 1.0, 0.0)
+
+
+def freeze(state: State, suspects: Sequence[str]) -> Alignment:
+    """Turn the state into the alignment: segments, source lines and reasons for every layer."""
+    layers = [_layer(state, index, layer) for index, layer in enumerate(state.graph.layers)]
+    return Alignment(tuple(layers), dict(state.chosen), tuple(suspects))
+
+
+def _layer(state: State, index: int, layer: Layer) -> LayerAlignment:
+    aligned = tuple(blob for blob in layer.outputs if blob in state.chosen)
+    anchors = state.anchors(layer.inputs)
+    base = LayerAlignment(index, layer.name, layer.type, aligned, anchors)
+    if not aligned:
+        used = [blob for blob in layer.outputs if state.graph.blobs[blob].consumers]
+        reason = (
+            "no PyTorch tensor has these numbers: ncnn splits here what PyTorch computes in one operation"
+            if used
+            else "no later layer reads its output"
+        )
+        return LayerAlignment(index, layer.name, layer.type, (), anchors, reason=reason)
+    trace = state.trace
+    values = [state.chosen[blob].value for blob in aligned]
+    sources = [state.chosen[blob].value for blob in anchors]
+    segments = [trace.segment(value, sources) or () for value in values]
+    nodes = tuple(sorted({node for segment in segments for node in segment}))
+    operations = tuple(trace.nodes[node].source for node in nodes)
+    return LayerAlignment(
+        index,
+        layer.name,
+        layer.type,
+        aligned,
+        base.anchors,
+        nodes,
+        _summary(trace, nodes, values[0]),
+        operations,
+    )
+
+
+def _summary(trace: Trace, nodes: Sequence[int], value: int) -> Source:
+    """Sum up a segment: the module common to its operations, the last real op, the line of the main one.
+
+    A layer that hands its input on (Split) stands where its tensor was made.
+    """
+    if not nodes:
+        producer = trace.producers.get(value)
+        if producer is None:
+            name = next((name for name, key in trace.inputs.items() if key == value), "")
+            return Source(trace.constants.get(value, "").rpartition(".")[0], f"input {name}".strip())
+        nodes = [producer]
+    real = [node for node in nodes if not families.is_view(trace.nodes[node].op)] or list(nodes)
+    main = next((node for node in real if families.short(trace.nodes[node].op) in families.PRODUCTS), real[-1])
+    place = trace.nodes[main].source
+    modules = [trace.nodes[node].source.module for node in real]
+    common = _common_module(modules) or place.module
+    return Source(common, trace.nodes[real[-1]].op, place.file, place.line)
+
+
+def _common_module(modules: Sequence[str]) -> str:
+    parts = [module.split(".") if module else [] for module in modules]
+    return ".".join(os.path.commonprefix(parts))

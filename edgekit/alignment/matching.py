@@ -1,0 +1,168 @@
+"""Which tensors of a trace hold the numbers of an ncnn blob, up to a permutation of axes.
+
+The search goes from cheap to dear: element count, then four moments, then the numbers as they lie,
+and only where these differ although the moments agree, every permutation of the axes.
+Every comparison is made on all probes; a tensor must agree on each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.alignment.layout import Array, Layout, permutations
+from edgekit.runtimes.trace import Trace, finite_scale
+
+TOLERANCE = 2e-2
+"""A blob and its tensor differ by less than this part of the tensor's scale (propagated noise and
+fp16 weights stay below; on lively probes the nearest wrong tensor is about 0.1 away)."""
+
+_MOMENT_TOLERANCE = 5e-2
+_INDISTINCT = 1e-5
+"""Errors below this part of the scale are rounding: they do not tell two candidates apart."""
+_SAMPLE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A tensor that agrees with a blob: value id, how it lies in the blob, worst error over the probes."""
+
+    value: int
+    layout: Layout
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What ncnn gave for one blob: an array per probe, and the batch axis."""
+
+    arrays: tuple[Array, ...]
+    batch_axis: int | None = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether every number is finite."""
+        return all(bool(np.isfinite(array).all()) for array in self.arrays)
+
+
+class Index:
+    """The tensors of the traces (one per probe, of equal structure), searchable by their numbers."""
+
+    def __init__(self, traces: Sequence[Trace]) -> None:
+        self.traces = tuple(traces)
+        self._by_size: dict[int, list[int]] = {}
+        self._moments: dict[int, list[Array]] = {}
+        self._scales: dict[int, list[float]] = {}
+        first = traces[0]
+        for value, array in first.values.items():
+            if value not in first.hidden and array.dtype.kind in "fiub" and array.size:
+                self._by_size.setdefault(array.size, []).append(value)
+
+    def of_size(self, size: int) -> Sequence[int]:
+        """Values with that many elements, in order of execution."""
+        return self._by_size.get(size, ())
+
+    def array(self, value: int, probe: int) -> Array:
+        """The numbers of a value on one probe."""
+        return self.traces[probe].values[value]
+
+    def scale(self, value: int, probe: int) -> float:
+        """The unit in which errors of a value are counted; see `finite_scale`."""
+        if value not in self._scales:
+            self._scales[value] = [finite_scale(trace.values[value]) for trace in self.traces]
+        return self._scales[value][probe]
+
+    def matches(self, seen: Observation, among: Iterable[int] | None = None) -> list[Match]:
+        """Return every tensor that agrees with the observation on all probes, best first."""
+        size = seen.arrays[0].size
+        values = self.of_size(size) if among is None else [v for v in among if self._size(v) == size]
+        moments = [_moments(array) for array in seen.arrays]
+        found = [
+            match
+            for value in values
+            if self._moments_agree(value, moments)
+            for match in [self.match(seen, value)]
+            if match is not None
+        ]
+        return sorted(found, key=lambda match: match.error)
+
+    def match(self, seen: Observation, value: int) -> Match | None:
+        """Compare one tensor: as it lies, then under every permutation. None when none agrees."""
+        shape = seen.arrays[0].shape
+        plain = Layout(shape, None, seen.batch_axis)
+        error = self.error(seen, value, plain)
+        if error <= TOLERANCE:
+            return Match(value, plain, error)
+        best: Match | None = None
+        for permute in permutations(self.array(value, 0).shape):
+            layout = Layout(shape, permute, seen.batch_axis)
+            if self._sample_error(seen, value, layout) > TOLERANCE:
+                continue
+            error = self.error(seen, value, layout)
+            if error <= TOLERANCE and (best is None or error < best.error):
+                best = Match(value, layout, error)
+        return best
+
+    def error(self, seen: Observation, value: int, layout: Layout) -> float:
+        """Worst over the probes of RMS(blob - tensor) / scale; infinite where not finite alike."""
+        worst = 0.0
+        for probe, array in enumerate(seen.arrays):
+            expected = layout.apply(self.array(value, probe))
+            worst = max(worst, _rms(array, expected) / self.scale(value, probe))
+        return worst
+
+    def _sample_error(self, seen: Observation, value: int, layout: Layout) -> float:
+        expected = layout.apply(self.array(value, 0)).reshape(-1)
+        actual = seen.arrays[0].reshape(-1)
+        step = max(1, actual.size // _SAMPLE)
+        return _rms(actual[::step], expected[::step]) / self.scale(value, 0)
+
+    def _size(self, value: int) -> int:
+        return int(self.array(value, 0).size)
+
+    def _moments_agree(self, value: int, moments: Sequence[Array]) -> bool:
+        if value not in self._moments:
+            self._moments[value] = [_moments(trace.values[value]) for trace in self.traces]
+        return all(
+            bool(np.all(np.abs(mine - theirs) <= _MOMENT_TOLERANCE * self.scale(value, probe)))
+            for probe, (mine, theirs) in enumerate(zip(self._moments[value], moments, strict=True))
+        )
+
+
+def indistinct(matches: Sequence[Match]) -> list[Match]:
+    """Keep the matches that rounding cannot tell from the best one."""
+    if not matches:
+        return []
+    limit = max(4 * matches[0].error, _INDISTINCT)
+    return [match for match in matches if match.error <= limit]
+
+
+def _moments(array: Array) -> Array:
+    """Mean, standard deviation, root mean square: permutation-free and robust to a few outliers."""
+    numbers = array.reshape(-1)
+    if numbers.dtype.kind != "f":
+        numbers = numbers.astype(np.float32)
+    mean = float(numbers.mean(dtype=np.float64))
+    square = float(np.dot(numbers, numbers)) / numbers.size
+    return np.array([mean, np.sqrt(max(square - mean * mean, 0.0)), np.sqrt(max(square, 0.0))])
+
+
+def _rms(actual: Array, expected: Array) -> float:
+    """Root mean square of the difference; infinite where one has a NaN or infinity."""
+    difference = np.subtract(actual, expected, dtype=np.float32).reshape(-1)
+    square = float(np.dot(difference, difference)) / max(difference.size, 1)
+    return float(np.sqrt(square)) if np.isfinite(square) else float("inf")
+
+
+def observations(
+    names: Iterable[str], tensors: Mapping[str, Array], axes: Mapping[str, int | None], cases: Sequence[str]
+) -> dict[str, Observation]:
+    """Collect the blobs `CASE:BLOB` of a worker reply, those that every case answered."""
+    found: dict[str, Observation] = {}
+    for name in names:
+        keys = [f"{case}:{name}" for case in cases]
+        if all(key in tensors for key in keys) and len({tensors[key].shape for key in keys}) == 1:
+            found[name] = Observation(tuple(tensors[key] for key in keys), axes[keys[0]])
+    return found

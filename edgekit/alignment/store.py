@@ -1,0 +1,183 @@
+"""`alignment.json` and `reference.npz`: the alignment and its samples in a bundle.
+
+    alignment.json  {"schema": "edgekit.alignment/1", "fingerprint": ..., "coverage": ...,
+                     "layers": [...], "blobs": {BLOB: {"value":, "layout":, "method":, "confidence":,
+                     "error":, "tensor": KEY}}, "samples": [{"name":, "noise": {BLOB: ...}}]}
+    reference.npz   one array `SAMPLE/KEY` per distinct tensor, in ncnn's order of axes, float32 or int32
+
+The npz is not compressed (activations do not compress, and reading must be quick) and never holds a pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit import schema
+from edgekit.alignment.layout import Layout
+from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
+from edgekit.alignment.noise import LayerNoise
+from edgekit.alignment.sample import Sample
+from edgekit.bundle import ALIGNMENT_FILE, REFERENCE_FILE
+from edgekit.errors import FormatError
+from edgekit.numerics.floors import Noise
+from edgekit.runtimes.trace import Array, Source, Trace
+
+ALIGNMENT_SCHEMA = "edgekit.alignment/1"
+_REMEDY = "export the bundle again"
+_FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def fingerprint(trace: Trace) -> str:
+    """Return a digest of a trace's structure: operations and the values that they pass on."""
+    digest = hashlib.sha256()
+    for node in trace.nodes:
+        digest.update(f"{node.op}{node.inputs}{node.outputs}\n".encode())
+    return digest.hexdigest()
+
+
+def write(folder: Path, alignment: Alignment, samples: Sequence[Sample], digest: str) -> None:
+    """Write both files into a bundle folder."""
+    keys = _tensor_keys(alignment)
+    document = {
+        "schema": ALIGNMENT_SCHEMA,
+        "fingerprint": digest,
+        "coverage": alignment.coverage,
+        "suspects": alignment.suspects,
+        "layers": alignment.layers,
+        "blobs": {
+            blob: {
+                "value": entry.value,
+                "layout": entry.layout,
+                "method": entry.method,
+                "confidence": entry.confidence,
+                "error": entry.error,
+                "tensor": keys[blob],
+            }
+            for blob, entry in alignment.blobs.items()
+        },
+        "samples": [{"name": sample.name, "noise": sample.noise} for sample in samples],
+    }
+    schema.write_json(document, folder / ALIGNMENT_FILE)
+    _write_npz(folder / REFERENCE_FILE, samples, keys)
+
+
+def _tensor_keys(alignment: Alignment) -> dict[str, str]:
+    """Blob -> key of its tensor in the npz; blobs with equal value and layout share one."""
+    known: dict[tuple[int, Layout], str] = {}
+    return {
+        blob: known.setdefault((entry.value, entry.layout), f"t{len(known)}")
+        for blob, entry in alignment.blobs.items()
+    }
+
+
+def _write_npz(path: Path, samples: Sequence[Sample], keys: Mapping[str, str]) -> None:
+    """Write an npz whose bytes depend on its content alone (no time stamps)."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for number, sample in enumerate(samples):
+            written: set[str] = set()
+            for blob, key in keys.items():
+                if key in written:
+                    continue
+                written.add(key)
+                entry = zipfile.ZipInfo(f"{number}/{key}.npy", _FIRST_ZIP_DATE)
+                with archive.open(entry, "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, sample.blobs[blob], allow_pickle=False)
+
+
+def read(folder: Path) -> tuple[Alignment, tuple[Sample, ...], str]:
+    """Read alignment, samples and the trace's fingerprint.
+
+    Raises:
+        FormatError: a file is missing or damaged.
+    """
+    path = folder / ALIGNMENT_FILE
+    document = schema.load_json(path, ALIGNMENT_SCHEMA)
+    try:
+        blobs = {blob: _blob(blob, entry) for blob, entry in document["blobs"].items()}
+        layers = tuple(_layer(entry) for entry in document["layers"])
+        alignment = Alignment(layers, blobs, tuple(document.get("suspects", ())))
+        for layer in layers:
+            for blob in (*layer.outputs, *layer.anchors):
+                if blob not in blobs:
+                    raise ValueError(f"layer '{layer.name}' names the blob '{blob}', which is not aligned")
+        keys = {blob: str(entry["tensor"]) for blob, entry in document["blobs"].items()}
+        noises = [
+            (str(entry["name"]), {blob: _layer_noise(noise) for blob, noise in entry["noise"].items()})
+            for entry in document["samples"]
+        ]
+        digest = str(document["fingerprint"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged: {error}", _REMEDY) from None
+    return alignment, _read_samples(folder / REFERENCE_FILE, alignment, keys, noises), digest
+
+
+def _read_samples(
+    path: Path,
+    alignment: Alignment,
+    keys: Mapping[str, str],
+    noises: Sequence[tuple[str, Mapping[str, LayerNoise]]],
+) -> tuple[Sample, ...]:
+    samples = []
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for number, (name, noise) in enumerate(noises):
+                tensors: dict[str, Array] = {key: archive[f"{number}/{key}"] for key in set(keys.values())}
+                blobs = {blob: tensors[key] for blob, key in keys.items()}
+                for blob, array in blobs.items():
+                    shape = alignment.blobs[blob].layout.shape
+                    if array.shape != shape or array.dtype not in (np.float32, np.int32):
+                        raise ValueError(f"the reference of '{blob}' is {array.dtype}{list(array.shape)}")
+                samples.append(Sample(name, blobs, noise))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise FormatError(f"{path} is damaged or missing: {error}", _REMEDY) from None
+    return tuple(samples)
+
+
+def _blob(blob: str, entry: Mapping[str, Any]) -> BlobAlignment:
+    layout = entry["layout"]
+    return BlobAlignment(
+        blob,
+        int(entry["value"]),
+        Layout(
+            tuple(int(size) for size in layout["shape"]),
+            None if layout["permute"] is None else tuple(int(axis) for axis in layout["permute"]),
+            None if layout["batch_axis"] is None else int(layout["batch_axis"]),
+        ),
+        Method(entry["method"]),
+        float(entry["confidence"]),
+        float(entry["error"] or 0.0),
+    )
+
+
+def _layer(entry: Mapping[str, Any]) -> LayerAlignment:
+    return LayerAlignment(
+        index=int(entry["index"]),
+        name=str(entry["name"]),
+        type=str(entry["type"]),
+        outputs=tuple(str(blob) for blob in entry["outputs"]),
+        anchors=tuple(str(blob) for blob in entry["anchors"]),
+        segment=tuple(int(node) for node in entry["segment"]),
+        source=None if entry["source"] is None else Source(**entry["source"]),
+        operations=tuple(Source(**operation) for operation in entry["operations"]),
+        reason=entry["reason"],
+    )
+
+
+def _layer_noise(entry: Mapping[str, Any]) -> LayerNoise:
+    return LayerNoise(_noise(entry["isolated"]), _noise(entry["propagated"]))
+
+
+def _noise(entry: Mapping[str, Any]) -> Noise:
+    return Noise(
+        float(entry["rounding"]),
+        float(entry["conditioning"]),
+        float(entry["peak"]),
+        int(entry["terms"]),
+        bool(entry["exact"]),
+    )

@@ -1,0 +1,74 @@
+"""The noise floor: the largest error that the arithmetic itself explains. The one place of the rule.
+
+A layer is compared with float32 PyTorch on the same inputs y = f(x). Both are rounded results of one exact
+function, so their distance is bounded by what rounding does to that function:
+
+E_t   max|f32(x) - f64(x)|   how far PyTorch's own float32 is from float64 on these very inputs: another
+                             order of summation (ncnn's) is wrong by about as much. A maximum over few
+                             elements can be lucky, and summation orders differ by a factor, hence ACCUMULATION.
+u max|y|                     half a unit in the last place of the largest result: E_t can be 0 by luck.
+E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once does: the conditioning. A layer
+                             that subtracts large numbers (a norm over nearly constant input) amplifies
+                             every earlier rounding by this, whoever did it. CONDITIONING allows for BN
+                             folding, which rounds each weight and bias once or twice more.
+2 u sqrt(N) max|y|           a plain float32 sum of N like terms random-walks by u sqrt(N) of its result
+                             (Higham, Accuracy and Stability of Numerical Algorithms, ch. 4): poolings
+                             and norms, whose E_t PyTorch keeps small by summing in blocks or in double.
+
+Layers that only move numbers, ReLU and clip are exact: their floor is 0.
+
+Half precision multiplies the unit of rounding: u = 2^-11 (fp16, 10 bits after the leading one) or 2^-8
+(bf16). E_c is linear in u to first order, so the same measured value serves every precision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+UNITS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "fp16s": 2.0**-11, "bf16": 2.0**-8}
+"""Unit of rounding (half the spacing of numbers near 1) of each precision."""
+
+ACCUMULATION = 64.0
+CONDITIONING = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What was measured of one layer on one sample: see the module's docstring.
+
+    `rounding` is E_t, `conditioning` E_c, `peak` max|y|, `terms` N. `exact` layers have no noise at all.
+    """
+
+    rounding: float
+    conditioning: float
+    peak: float
+    terms: int = 1
+    exact: bool = False
+
+
+def floor(noise: Noise, precision: str = "fp32") -> float:
+    """Return the largest max|ncnn - PyTorch| that is no error; the rule of this module."""
+    if noise.exact and precision == "fp32":
+        return 0.0
+    u32, u = UNITS["fp32"], UNITS[precision]
+    half = u / u32
+    if noise.exact:
+        return u * noise.peak
+    return max(
+        ACCUMULATION * max(noise.rounding, u32 * noise.peak),
+        CONDITIONING * noise.conditioning * half,
+        2 * u32 * float(np.sqrt(noise.terms)) * noise.peak,
+        (2 * u * noise.peak) if precision != "fp32" else 0.0,
+    )
+
+
+def largest(array: Array) -> float:
+    """Return max|x| of the finite elements, 0 for an empty array."""
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    return float(np.max(np.abs(finite))) if finite.size else 0.0

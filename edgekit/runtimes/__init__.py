@@ -1,0 +1,1 @@
+"""Reference runtimes: run a model once and keep what happened as a `Trace`."""

@@ -1,0 +1,158 @@
+"""Run pieces of a PyTorch tape again in float64, fast enough to do it for every layer.
+
+Float64 convolutions take PyTorch's slowest path (a depthwise one loops over its groups), so
+they are computed here as sums of shifted products (depthwise) or as matrix products over
+unfolded patches; both are the definition of convolution, term by term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils import _pytree as pytree
+
+from edgekit.runtimes.trace import Array
+
+_UNIT = 2.0**-24
+_aten = torch.ops.aten
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Stands for a value in the recorded arguments of a call."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One recorded operation: the overload, its arguments with `Ref` for tensors, its outputs."""
+
+    func: Any
+    args: Any
+    kwargs: Any
+    outputs: tuple[int | None, ...]
+
+
+class TorchReplay:
+    """Replays calls of a tape in float64; see `edgekit.runtimes.trace.Replay`."""
+
+    def __init__(self, calls: Sequence[Call], tensors: Mapping[int, torch.Tensor]) -> None:
+        self._calls = calls
+        self._tensors = tensors
+        made = (value for call in calls for value in call.outputs if value is not None)
+        self._constants = frozenset(tensors) - frozenset(made)
+
+    def run(
+        self, nodes: Sequence[int], given: Mapping[int, Array], targets: Sequence[int], jitter: int | None
+    ) -> dict[int, Array]:
+        """Return the float64 values of `targets` made by `nodes` out of `given` and constants."""
+        generator = None if jitter is None else torch.Generator().manual_seed(jitter)
+        values = {key: _widen(torch.from_numpy(np.array(array)), generator) for key, array in given.items()}
+        with torch.no_grad():
+            for index in nodes:
+                self._run_call(self._calls[index], values, generator)
+        return {key: np.asarray(values[key].numpy()) for key in targets}
+
+    def _run_call(
+        self, call: Call, values: dict[int, torch.Tensor], generator: torch.Generator | None
+    ) -> None:
+        def fetch(leaf: Any) -> Any:
+            if isinstance(leaf, Ref):
+                if leaf.value not in values:
+                    # Jitter only what is stored as a constant: a value that the nodes leave out is
+                    # made of constants alone and was rounded when it was made.
+                    values[leaf.value] = _widen(self._tensors[leaf.value].detach(), generator)
+                return values[leaf.value]
+            return torch.float64 if leaf in _NARROW else leaf
+
+        args, kwargs = pytree.tree_map(fetch, (call.args, call.kwargs))
+        special = _SPECIAL.get(call.func)
+        result = special(*args, **kwargs) if special else call.func(*args, **kwargs)
+        for key, leaf in zip(call.outputs, pytree.tree_leaves(result), strict=True):
+            if key is not None:
+                values[key] = leaf
+
+
+_NARROW = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def _widen(tensor: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+    """Return a float64 copy of a floating tensor, jittered by one unit of rounding on request."""
+    if not tensor.is_floating_point():
+        return tensor
+    wide = tensor.to(torch.float64)
+    if generator is None:
+        return wide
+    signs = torch.randint(0, 2, wide.shape, generator=generator, dtype=torch.int8)
+    return wide + wide * (signs.to(torch.float64) * (2 * _UNIT) - _UNIT)
+
+
+def _convolution(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+    *_: Any,
+) -> torch.Tensor:
+    """Two-dimensional convolution in float64; anything else falls back to PyTorch's own kernel."""
+    if transposed or x.dim() != 4:
+        return torch.convolution(
+            x, weight, bias, stride, padding, dilation, transposed, output_padding, groups
+        )
+    x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    kernel = weight.shape[2:]
+    size = [
+        (x.shape[2 + axis] - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis] + 1 for axis in (0, 1)
+    ]
+    patches = [
+        x[
+            :,
+            :,
+            row * dilation[0] : row * dilation[0] + (size[0] - 1) * stride[0] + 1 : stride[0],
+            column * dilation[1] : column * dilation[1] + (size[1] - 1) * stride[1] + 1 : stride[1],
+        ]
+        for row in range(kernel[0])
+        for column in range(kernel[1])
+    ]  # kernel[0] * kernel[1] views of (n, c, oh, ow)
+    depthwise = groups == x.shape[1] == weight.shape[0]
+    result = _depthwise(patches, weight) if depthwise else _grouped(patches, weight, groups)
+    return result if bias is None else result + bias.view(1, -1, 1, 1)
+
+
+def _depthwise(patches: Sequence[torch.Tensor], weight: torch.Tensor) -> torch.Tensor:
+    """Sum of k*k shifted products: weight (c, 1, kh, kw) -> (n, c, oh, ow)."""
+    taps = weight.flatten(1)  # (c, kh * kw)
+    result = patches[0] * taps[:, 0].view(1, -1, 1, 1)
+    for index in range(1, len(patches)):
+        result.addcmul_(patches[index], taps[:, index].view(1, -1, 1, 1))
+    return result
+
+
+def _grouped(patches: Sequence[torch.Tensor], weight: torch.Tensor, groups: int) -> torch.Tensor:
+    """One matrix product per group and kernel tap: weight (o, c/g, kh, kw) -> (n, o, oh, ow)."""
+    batch, channels, height, width = patches[0].shape
+    taps = weight.view(groups, weight.shape[0] // groups, channels // groups, -1)
+    total: torch.Tensor | None = None
+    for index, patch in enumerate(patches):
+        columns = patch.reshape(batch, groups, channels // groups, height * width)
+        product = torch.matmul(taps[..., index], columns)  # (n, g, o/g, oh * ow)
+        total = product if total is None else total.add_(product)
+    assert total is not None
+    return total.reshape(batch, weight.shape[0], height, width)
+
+
+_SPECIAL: dict[Any, Callable[..., Any]] = {
+    _aten.convolution.default: _convolution,
+    _aten._convolution.default: _convolution,
+}

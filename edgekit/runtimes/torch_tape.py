@@ -1,0 +1,247 @@
+"""Run a PyTorch module once and record every operation that it executes.
+
+The tape is recorded below the dispatcher while the module runs eagerly, so it holds what really
+happened (no export, no re-tracing, data-dependent branches included) for the price of one forward.
+`torch.func.functionalize` turns in-place operations into functional ones on the way, so values
+are never overwritten and nothing has to be copied.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
+from edgekit.runtimes.trace import Array, Node, Source, Trace
+
+_TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_RECURRENT = frozenset({"torch.gru", "torch.lstm", "torch.rnn_tanh", "torch.rnn_relu"})
+
+
+def record(
+    module: torch.nn.Module, inputs: Mapping[str, torch.Tensor], output_names: Sequence[str] | None = None
+) -> Trace:
+    """Run `module(*inputs.values())` once without gradients and return its trace.
+
+    Outputs are named after `output_names`, or out0, out1, ... in the order of the flattened result
+    (tensors only). Whatever the module raises passes through.
+    """
+    recorder = _Recorder(module, inputs)
+    flat = recorder.run(functional=True)
+    if flat is None:
+        recorder = _Recorder(module, inputs)
+        flat = recorder.run(functional=False)
+        recorder.notes.append("recorded without functionalisation: in-place operations may hide values")
+    assert flat is not None
+    names = list(output_names or [f"out{index}" for index in range(len(flat))])
+    return recorder.trace(dict(zip(names, flat, strict=True)))
+
+
+class _Recorder:
+    """Collects calls and values while the modes are active."""
+
+    def __init__(self, module: torch.nn.Module, inputs: Mapping[str, torch.Tensor]) -> None:
+        self.module = module
+        self.arguments = dict(inputs)
+        self.calls: list[Call] = []
+        self.nodes: list[Node] = []
+        self.tensors: dict[int, torch.Tensor] = {}
+        self.ids: dict[int, int] = {}
+        self.constants: dict[int, str] = {}
+        self.input_ids: dict[str, int] = {}
+        self.notes: list[str] = []
+        self.modules: list[str] = []
+        self.functions: list[str] = []
+        self.recurrent: int | None = None
+        self.recurrent_calls = 0
+        named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+        self.parameter_names = {id(tensor): name for name, tensor in reversed(named)}
+        self.parameters = [tensor for _, tensor in named]
+
+    def run(self, *, functional: bool) -> list[torch.Tensor] | None:
+        """Run the module once; None when it cannot be functionalised."""
+        results: list[torch.Tensor] = []
+
+        def forward(*arguments: torch.Tensor) -> list[torch.Tensor]:
+            result = self.module(*arguments)
+            leaves = [leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+            return leaves
+
+        body: Callable[..., list[torch.Tensor]] = forward
+        if functional:
+            body = torch.func.functionalize(forward, remove="mutations")
+        for name, tensor in self.arguments.items():
+            self.input_ids[name] = self._adopt(tensor)
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), self._module_paths(), ExitStack() as stack:
+            stack.enter_context(_FunctionNames(self))
+            stack.enter_context(_Operations(self))
+            try:
+                results = body(*self.arguments.values())
+            except RuntimeError as error:
+                if functional and "functional" in str(error).lower():
+                    return None
+                raise
+        return results
+
+    def trace(self, outputs: Mapping[str, torch.Tensor]) -> Trace:
+        """Freeze what was recorded."""
+        output_ids = {name: self._value_id(tensor) for name, tensor in outputs.items()}
+        values = {key: _numpy(tensor) for key, tensor in self.tensors.items()}
+        return Trace(
+            nodes=tuple(self.nodes),
+            inputs=self.input_ids,
+            outputs=output_ids,
+            constants=self.constants,
+            values=values,
+            replay=TorchReplay(self.calls, self.tensors),
+            notes=tuple(self.notes),
+            hidden=self._hidden(frozenset(output_ids.values())),
+        )
+
+    def add(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        """Record one executed operation."""
+        refs: list[int] = []
+
+        def to_ref(leaf: Any) -> Any:
+            if isinstance(leaf, torch.Tensor):
+                refs.append(self._value_id(leaf))
+                return Ref(refs[-1])
+            return leaf
+
+        call_args, call_kwargs = pytree.tree_map(to_ref, (args, kwargs))
+        leaves = pytree.tree_leaves(result)
+        outputs = tuple(self._adopt(leaf) if isinstance(leaf, torch.Tensor) else None for leaf in leaves)
+        self.calls.append(Call(func, call_args, call_kwargs, outputs))
+        name = str(func.overloadpacket)
+        self.nodes.append(
+            Node(
+                index=len(self.nodes),
+                op=name,
+                inputs=tuple(refs),
+                outputs=tuple(value for value in outputs if value is not None),
+                source=self._source(name),
+                call=self.recurrent,
+            )
+        )
+
+    def _source(self, op: str) -> Source:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename.startswith((_TORCH_FOLDER, _OWN_FOLDER)):
+            frame = frame.f_back
+        module = self.modules[-1] if self.modules else ""
+        if frame is None:
+            return Source(module, op)
+        return Source(module, op, frame.f_code.co_filename, frame.f_lineno)
+
+    def _adopt(self, tensor: torch.Tensor) -> int:
+        """Give a tensor a value id. The tape keeps it alive, so its `id()` stays its own.
+
+        An operation that returns its own argument (an alias) keeps the argument's id.
+        """
+        key = self.ids.get(id(tensor))
+        if key is None:
+            key = len(self.tensors)
+            self.ids[id(tensor)] = key
+            self.tensors[key] = tensor
+        return key
+
+    def _value_id(self, tensor: torch.Tensor) -> int:
+        known = self.ids.get(id(tensor))
+        if known is not None:
+            return known
+        key = self._adopt(tensor)
+        self.constants[key] = self.parameter_names.get(id(tensor), "")
+        return key
+
+    def _hidden(self, outputs: frozenset[int]) -> frozenset[int]:
+        """Values that never leave the recurrent call that made them."""
+        readers: dict[int, set[int | None]] = {}
+        for node in self.nodes:
+            for value in node.inputs:
+                readers.setdefault(value, set()).add(node.call)
+        return frozenset(
+            value
+            for node in self.nodes
+            if node.call is not None
+            for value in node.outputs
+            if value not in outputs and readers.get(value, set()) == {node.call}
+        )
+
+    @contextmanager
+    def _module_paths(self) -> Iterator[None]:
+        """Keep the path of the running module on a stack; hooks leave whatever happens."""
+        names = {id(child): name for name, child in self.module.named_modules()}
+
+        def enter(module: torch.nn.Module, _: Any) -> None:
+            self.modules.append(names.get(id(module), self.modules[-1] if self.modules else ""))
+
+        def leave(module: torch.nn.Module, _: Any, __: Any) -> None:
+            self.modules.pop()
+
+        hooks = torch.nn.modules.module
+        handles = [
+            hooks.register_module_forward_pre_hook(enter),
+            hooks.register_module_forward_hook(leave, always_call=True),
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+class _Operations(TorchDispatchMode):
+    """Sees every operation that reaches a kernel."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.recorder.add(func, args, kwargs or {}, result)
+        return result
+
+
+class _FunctionNames(TorchFunctionMode):
+    """Knows when a recurrent layer runs, whose time steps are of no interest outside it.
+
+    oneDNN is switched off inside, since its fused LSTM kernel exists in float32 only.
+    """
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        recorder = self.recorder
+        if recorder.recurrent is not None or resolve_name(func) not in _RECURRENT:
+            return func(*args, **(kwargs or {}))
+        recorder.recurrent_calls += 1
+        recorder.recurrent = recorder.recurrent_calls
+        try:
+            with torch.backends.mkldnn.flags(enabled=False):
+                return func(*args, **(kwargs or {}))
+        finally:
+            recorder.recurrent = None
+
+
+def _numpy(tensor: torch.Tensor) -> Array:
+    """Return a tensor's numbers as a numpy view (a copy only for bfloat16)."""
+    plain = tensor.detach()
+    if plain.dtype is torch.bfloat16:
+        plain = plain.float()
+    array: Array = np.asarray(plain.numpy())
+    return array

@@ -1,0 +1,128 @@
+"""What one run of a reference runtime leaves behind: operations, the values they made, where they came from.
+
+A trace knows nothing of PyTorch or ONNX: values are numbered, their numbers are numpy arrays, and a
+`Replay` can run a piece of the trace again in float64 from other inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an operation stands in the user's model: module path, op, file and line of the call."""
+
+    module: str
+    op: str
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One executed operation. `hidden` values live and die inside one composite call (a GRU's steps)."""
+
+    index: int
+    op: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    source: Source
+    call: int | None = None
+
+
+class Replay(Protocol):
+    """Runs nodes of a trace again in float64."""
+
+    def run(
+        self, nodes: Sequence[int], given: Mapping[int, Array], targets: Sequence[int], jitter: int | None
+    ) -> dict[int, Array]:
+        """Return the float64 values of `targets` when `nodes` run on the `given` values.
+
+        With `jitter`, a seed, every given value and every constant is multiplied element by element by
+        1 + u or 1 - u with u = 2^-24, at random: what the rounding of its inputs does to a result.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One run: nodes in execution order; value ids of inputs, outputs and constants; the numbers."""
+
+    nodes: tuple[Node, ...]
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+    constants: Mapping[int, str]
+    values: Mapping[int, Array]
+    replay: Replay | None = None
+    notes: tuple[str, ...] = ()
+    hidden: frozenset[int] = field(default_factory=frozenset)
+
+    @cached_property
+    def producers(self) -> Mapping[int, int]:
+        """Value id -> index of the node that made it."""
+        return {value: node.index for node in self.nodes for value in node.outputs}
+
+    @cached_property
+    def consumers(self) -> Mapping[int, tuple[int, ...]]:
+        """Value id -> indices of the nodes that read it."""
+        readers: dict[int, list[int]] = {}
+        for node in self.nodes:
+            for value in dict.fromkeys(node.inputs):
+                readers.setdefault(value, []).append(node.index)
+        return {value: tuple(indices) for value, indices in readers.items()}
+
+    @cached_property
+    def live(self) -> frozenset[int]:
+        """Values that depend on an input of the model: what is not a constant or made of constants."""
+        live = set(self.inputs.values())
+        for node in self.nodes:
+            if any(value in live for value in node.inputs):
+                live.update(node.outputs)
+        return frozenset(live)
+
+    def order(self, value: int) -> int:
+        """Position of a value in execution order; inputs and constants come before every node."""
+        return self.producers.get(value, -1)
+
+    def segment(self, target: int, sources: Iterable[int]) -> tuple[int, ...] | None:
+        """Return the nodes that make `target` out of `sources` and constants, in execution order.
+
+        None when the sources are not a cut: some path from a model input reaches `target` around them.
+        """
+        stop = set(sources)
+        oldest = min((self.order(value) for value in stop), default=-1)
+        if target in stop:
+            return ()
+        seen: set[int] = set()
+        nodes: set[int] = set()
+        pending = [target]
+        while pending:
+            value = pending.pop()
+            if value in seen or value in stop:
+                continue
+            seen.add(value)
+            producer = self.producers.get(value)
+            if value in self.live and (producer is None or producer <= oldest):
+                return None
+            if producer is not None and producer not in nodes:
+                nodes.add(producer)
+                pending.extend(self.nodes[producer].inputs)
+        return tuple(sorted(nodes))
+
+
+def finite_scale(values: Array) -> float:
+    """Return max(std, 1e-3 max|y|) of the finite numbers: the unit in which two tensors are called near."""
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    if finite.size == 0:
+        return 1.0
+    numbers = np.asarray(finite, np.float64)
+    return max(float(numbers.std()), 1e-3 * float(np.abs(numbers).max()), 1e-30)

@@ -1,0 +1,212 @@
+"""From measurements to a verdict: status and label of every layer, the culprits, the outputs.
+
+A layer is judged alone: it fails when its isolated error is above the floor of
+`numerics.floors`, or when what it gives is no usable tensor. Labels describe the whole run: an error is
+one that exceeds the propagated floor, which is the same rule applied to the run from the inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgekit.alignment.model import Alignment, LayerAlignment
+from edgekit.alignment.sample import Sample
+from edgekit.graph import Graph
+from edgekit.numerics.floors import floor
+from edgekit.numerics.metrics import Comparison
+from edgekit.verifier.model import Label, LayerResult, OutputResult, Status, Unmatched, VerifyReport
+from edgekit.verifier.run import BlobMeasurement, Measurements
+
+_AMPLIFIED = 2.0
+
+
+class Judge:
+    """Judges one set of measurements; made for one report."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        alignment: Alignment,
+        samples: Sequence[Sample],
+        measurements: Measurements,
+        precision: str,
+    ) -> None:
+        self.graph = graph
+        self.alignment = alignment
+        self.samples = samples
+        self.measurements = measurements
+        self.precision = precision
+        self._dirty: dict[str, bool] = {}
+
+    def layers(self) -> tuple[LayerResult, ...]:
+        """Judge every layer in file order."""
+        return tuple(self._layer(entry) for entry in self.alignment.layers)
+
+    def outputs(self, names: Mapping[str, str]) -> tuple[OutputResult, ...]:
+        """Judge the model's outputs; `names` maps their blobs to their names."""
+        return tuple(self._output(blob, name) for blob, name in names.items())
+
+    def _layer(self, entry: LayerAlignment) -> LayerResult:
+        if not entry.outputs:
+            blobs = self.graph.layers[entry.index].outputs
+            return LayerResult(
+                entry.index,
+                entry.name,
+                entry.type,
+                blobs[0] if blobs else "",
+                (),
+                None,
+                Status.UNMATCHED,
+                Label.CLEAN,
+                reason=entry.reason,
+            )
+        worst_blob, worst = self._worst(entry)
+        measured = self.measurements.samples[worst][worst_blob]
+        failed = any(
+            self._isolated_fails(blob, number)
+            for blob in entry.outputs
+            for number in range(len(self.samples))
+        )
+        aligned = self.alignment.blobs[worst_blob]
+        gain = self._gain(entry, worst, measured)
+        return LayerResult(
+            index=entry.index,
+            name=entry.name,
+            type=entry.type,
+            blob=worst_blob,
+            shape=self.samples[worst].blobs[worst_blob].shape,
+            source=entry.source,
+            status=Status.FAIL if failed else Status.PASS,
+            label=self._label(entry, failed, gain),
+            propagated=measured.propagated.metrics,
+            isolated=measured.isolated.metrics,
+            floor=self._floor(worst_blob, worst),
+            gain=gain,
+            finding=measured.isolated.finding if failed else None,
+            method=aligned.method.value,
+            confidence=aligned.confidence,
+            typical=self._typical(worst_blob),
+        )
+
+    def _worst(self, entry: LayerAlignment) -> tuple[str, int]:
+        """The blob and the sample whose isolated error is largest against its floor."""
+        return max(
+            ((blob, number) for blob in entry.outputs for number in range(len(self.samples))),
+            key=lambda pair: self._excess(*pair),
+        )
+
+    def _excess(self, blob: str, number: int) -> float:
+        comparison = self.measurements.samples[number][blob].isolated
+        limit = self._floor(blob, number)
+        if comparison.metrics is None:
+            return math.inf
+        error = comparison.metrics.max_abs
+        return error / limit if limit > 0 else (0.0 if error == 0 else math.inf)
+
+    def _floor(self, blob: str, number: int) -> float:
+        return floor(self.samples[number].noise[blob].isolated, self.precision)
+
+    def _isolated_fails(self, blob: str, number: int) -> bool:
+        comparison = self.measurements.samples[number][blob].isolated
+        return _above(comparison, self._floor(blob, number))
+
+    def _is_dirty(self, blob: str) -> bool:
+        """Whether a blob carries an error in the whole run, on any sample."""
+        if blob not in self._dirty:
+            self._dirty[blob] = any(
+                _above(
+                    self.measurements.samples[number][blob].propagated,
+                    floor(sample.noise[blob].propagated, self.precision),
+                )
+                for number, sample in enumerate(self.samples)
+            )
+        return self._dirty[blob]
+
+    def _label(self, entry: LayerAlignment, failed: bool, gain: float | None) -> Label:
+        if failed:
+            return Label.CREATED
+        dirty_in = any(self._is_dirty(blob) for blob in entry.anchors)
+        dirty_out = any(self._is_dirty(blob) for blob in entry.outputs)
+        if not dirty_out:
+            return Label.ABSORBED if dirty_in else Label.CLEAN
+        amplified = not dirty_in or (gain is not None and gain >= _AMPLIFIED)
+        return Label.AMPLIFIED if amplified else Label.INHERITED
+
+    def _gain(self, entry: LayerAlignment, number: int, measured: BlobMeasurement) -> float | None:
+        """Relative RMSE out over the largest relative RMSE in; None where no number exists."""
+        incoming = [
+            _relative(self.measurements.samples[number][blob])
+            for blob in entry.anchors
+            if blob in self.measurements.samples[number]
+        ]
+        out = _relative(measured)
+        if not incoming or out is None or any(value is None for value in incoming):
+            return None
+        largest = max(value for value in incoming if value is not None)
+        return out / largest if largest > 0 else None
+
+    def _typical(self, blob: str) -> float | None:
+        errors = [
+            sample[blob].isolated.metrics.max_abs
+            for sample in self.measurements.samples
+            if sample[blob].isolated.metrics is not None
+        ]
+        return float(np.median(errors)) if errors else None
+
+    def _output(self, blob: str, name: str) -> OutputResult:
+        number = max(range(len(self.samples)), key=lambda index: self._output_excess(blob, index))
+        comparison = self.measurements.samples[number][blob].propagated
+        limit = floor(self.samples[number].noise[blob].propagated, self.precision)
+        status = Status.FAIL if self._is_dirty(blob) else Status.PASS
+        return OutputResult(name, blob, status, comparison.metrics, limit, comparison.finding)
+
+    def _output_excess(self, blob: str, number: int) -> float:
+        metrics = self.measurements.samples[number][blob].propagated.metrics
+        return math.inf if metrics is None else metrics.max_abs
+
+
+def _above(comparison: Comparison, limit: float) -> bool:
+    if comparison.metrics is None:
+        return True
+    return comparison.finding is not None or comparison.metrics.max_abs > limit
+
+
+def _relative(measured: BlobMeasurement) -> float | None:
+    metrics = measured.propagated.metrics
+    return None if metrics is None else metrics.rmse / measured.scale
+
+
+def report(
+    target: str, judge: Judge, outputs: Mapping[str, str], warnings: Sequence[str] = ()
+) -> VerifyReport:
+    """Put the report together. Zero compared layers can never pass."""
+    layers = judge.layers()
+    judged = judge.outputs(outputs)
+    culprits = tuple(layer.name for layer in layers if layer.status is Status.FAIL)
+    compared = any(layer.status is Status.PASS and layer.type != "Input" for layer in layers)
+    differing = judge.measurements.light_mode_differs
+    passed = compared and not culprits and not differing and all(out.status is Status.PASS for out in judged)
+    notes = list(warnings)
+    notes += [
+        f"output blob '{blob}' changes when light mode is on: what was observed is not what runs"
+        for blob in differing
+    ]
+    if not compared:
+        notes.append("no layer could be compared: this is no pass")
+    return VerifyReport(
+        target=target,
+        verdict=Status.PASS if passed else Status.FAIL,
+        precision=judge.precision,
+        device=judge.measurements.device,
+        layers=layers,
+        outputs=judged,
+        culprits=culprits,
+        unmatched=tuple(
+            Unmatched(layer.name, layer.reason or "") for layer in layers if layer.status is Status.UNMATCHED
+        ),
+        samples=tuple(sample.name for sample in judge.samples),
+        warnings=tuple(notes),
+    )

@@ -1,0 +1,164 @@
+"""Run an artefact on samples, whole and layer by layer, and measure both against the reference.
+
+Results are compared while the worker's answer is still a mapped file, one blob at a time, so that
+memory is bounded by the largest blob and not by the net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.alignment.model import Alignment
+from edgekit.alignment.sample import Sample
+from edgekit.devices import Device, DeviceInfo, Reply, device_info
+from edgekit.graph import Graph
+from edgekit.numerics.metrics import Comparison, Finding, compare
+from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
+from edgekit.runtimes.trace import Array, finite_scale
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """The ncnn model to judge: its structure, its files, and where and how it runs."""
+
+    graph: Graph
+    param: Path
+    weights: Path
+    device: Device
+    precision: str = "fp32"
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BlobMeasurement:
+    """One blob on one sample: the comparisons, the reference's scale, the shape that ncnn gave."""
+
+    propagated: Comparison
+    isolated: Comparison
+    scale: float
+    shape: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Everything measured: per sample, per blob; and what ran where."""
+
+    samples: tuple[Mapping[str, BlobMeasurement], ...]
+    device: DeviceInfo
+    light_mode_differs: tuple[str, ...] = ()
+
+
+def measure(
+    artefact: Artefact,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+    outputs: Sequence[str],
+    options: Mapping[str, Any] | None = None,
+) -> Measurements:
+    """Run every sample whole (light mode off and on) and every layer alone.
+
+    The outputs of a run in light mode, where ncnn works in place and frees blobs early, must be
+    bit for bit those of the run that was captured: otherwise observing changed what was observed.
+    """
+    inputs = _input_blobs(artefact.graph)
+    integers = frozenset(
+        blob for sample in samples for blob, array in sample.blobs.items() if array.dtype.kind == "i"
+    )
+    cases: list[Case] = []
+    for number, sample in enumerate(samples):
+        cases.extend(_cases(number, sample, alignment, inputs, tuple(outputs), integers))
+    reply = run_cases(
+        artefact.device,
+        artefact.param,
+        artefact.weights,
+        cases,
+        {**PRECISIONS[artefact.precision], **(options or {})},
+        threads=artefact.threads,
+    )
+    reply.close()  # the tensors stay mapped
+    info = device_info(
+        reply.message["environment"], kind=artefact.device.spec.partition(":")[0], emulated=artefact.device.emulated
+    )
+    measured = tuple(_compare_sample(number, sample, alignment, reply) for number, sample in enumerate(samples))
+    return Measurements(measured, info, _light_mode_differences(reply, len(samples), outputs))
+
+
+def _input_blobs(graph: Graph) -> frozenset[str]:
+    return frozenset(graph.input_blobs)
+
+
+def _cases(
+    number: int,
+    sample: Sample,
+    alignment: Alignment,
+    inputs: frozenset[str],
+    outputs: tuple[str, ...],
+    integers: frozenset[str],
+) -> list[Case]:
+    def feeds(blobs: Sequence[str]) -> dict[str, Feed]:
+        return {
+            blob: Feed(sample.blobs[blob], alignment.blobs[blob].layout.batch_axis)
+            for blob in blobs
+            if blob in sample.blobs
+        }
+
+    start = feeds(sorted(inputs))
+    everything = tuple(blob for blob in alignment.blobs if blob not in inputs)
+    cases = [
+        Case(f"{number}.whole", start, everything, integers=integers),
+        Case(f"{number}.light", start, outputs, light_mode=True, integers=integers),
+    ]
+    cases += [
+        Case(f"{number}.{layer.index}", feeds(layer.anchors), layer.outputs, integers=integers)
+        for layer in alignment.layers
+        if layer.outputs and layer.type != "Input"
+    ]
+    return cases
+
+
+def _compare_sample(
+    number: int, sample: Sample, alignment: Alignment, reply: Reply
+) -> dict[str, BlobMeasurement]:
+    found = {}
+    for layer in alignment.layers:
+        for blob in layer.outputs:
+            reference = sample.blobs[blob]
+            if layer.type == "Input":
+                same = compare(reference, reference)
+                found[blob] = BlobMeasurement(same, same, finite_scale(reference), reference.shape)
+                continue
+            whole = reply.tensors.get(f"{number}.whole:{blob}")
+            alone = reply.tensors.get(f"{number}.{layer.index}:{blob}")
+            found[blob] = BlobMeasurement(
+                _compare(whole, reference),
+                _compare(alone, reference),
+                finite_scale(reference),
+                None if whole is None else whole.shape,
+            )
+    return found
+
+
+def _compare(actual: Array | None, reference: Array) -> Comparison:
+    """A blob that ncnn did not give has no shape at all."""
+    if actual is None:
+        return Comparison(None, Finding.MISSING)
+    return compare(actual, reference)
+
+
+def _light_mode_differences(reply: Reply, samples: int, outputs: Sequence[str]) -> tuple[str, ...]:
+    differing = []
+    for blob in outputs:
+        for number in range(samples):
+            whole = reply.tensors.get(f"{number}.whole:{blob}")
+            light = reply.tensors.get(f"{number}.light:{blob}")
+            if whole is None or light is None:
+                continue
+            if whole.shape != light.shape or not np.array_equal(whole, light, equal_nan=True):
+                differing.append(blob)
+                break
+    return tuple(differing)
