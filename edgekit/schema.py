@@ -15,12 +15,11 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from typing import Any
 
 from edgekit.errors import FormatError, UserError
 
 Json = dict[str, Any]
-T = TypeVar("T")
 
 
 def schema_id(name: str, version: int) -> str:
@@ -160,23 +159,3 @@ def check_schema(document: object, wanted: str, where: str) -> Json:
     if int(found_version) > int(version):
         raise UserError(f"'{where}' was written by a newer edgekit ({found})", "install that edgekit")
     raise UserError(f"'{where}' was written by an older edgekit ({found})", "write it again")
-
-
-def get(document: Mapping[str, Any], key: str, kind: type[T] | tuple[type[T], ...], where: str) -> T:
-    """Return `document[key]` when it is there and of type `kind`; bool never passes for a number.
-
-    Raises:
-        FormatError: the key is missing, or its value is of another type.
-    """
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    if key not in document:
-        raise FormatError(f"'{where}' has no key '{key}'", "write the file again")
-    value = document[key]
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        kinds = (*kinds, int)  # type: ignore[arg-type]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        names = " or ".join(each.__name__ for each in kinds)
-        raise FormatError(
-            f"'{key}' in '{where}' is {type(value).__name__}, expected {names}", "write the file again"
-        )
-    return value

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.errors import FormatError, UserError
-from edgekit.schema import check_schema, dumps, get, load_json, schema_id, to_json, write_json, write_text
+from edgekit.schema import check_schema, dumps, load_json, schema_id, to_json, write_json, write_text
 
 
 class Colour(enum.Enum):
@@ -185,13 +185,3 @@ def test_damaged_files_are_refused(tmp_path: Path, text: bytes) -> None:
 def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
         load_json(tmp_path / "none.json", "edgekit.verify/1")
-
-
-def test_typed_access() -> None:
-    document = {"count": 3, "flag": True, "ratio": 2, "items": []}
-    assert get(document, "count", int, "m.json") == 3
-    assert get(document, "ratio", float, "m.json") == 2
-    assert get(document, "items", (list, dict), "m.json") == []
-    for key, kind in (("flag", int), ("flag", float), ("count", str), ("missing", str)):
-        with pytest.raises(FormatError, match=key):
-            get(document, key, kind, "m.json")
