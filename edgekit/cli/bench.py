@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from edgekit.cli import args as shared
+from edgekit.cli.output import check_destinations, deliver
+from edgekit.cli.progress import StatusLine
+from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from edgekit.bencher import BenchReport
 
 _EPILOG = """\
   edgekit bench build/mobilenet_v2 --threads 1,2
   edgekit bench build/a build/b --compare --certified
+  edgekit bench build/a --against yesterday.json
 """
 
 
@@ -19,15 +27,63 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser.add_argument("targets", metavar="TARGET", nargs="+", help="a bundle, a .param or a suite.toml")
     shared.add_device(parser)
     shared.add_threads(parser)
-    shared.add_precision(parser)
+    parser.add_argument(
+        "--precision",
+        metavar="LIST",
+        type=precision_list,
+        help=f"{', '.join(shared.PRECISIONS)}; several as in fp32,bf16 (default: the bundle's own)",
+    )
+    shared.add_input_shapes(parser)
+    shared.add_seed(parser)
     parser.add_argument("--layers", action="store_true", help="time each layer too")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--quick", action="store_true", help="at least 50 runs and 1 s (the default)")
     length.add_argument("--certified", action="store_true", help="at least 1024 runs and 60 s, cool-down")
     parser.add_argument("--compare", action="store_true", help="say which target is faster, or that none is")
+    parser.add_argument("--pin", metavar="CPUS", help="CPUs to run on: 0,2-3, or big, little, all")
     shared.add_files(parser, "json", "html")
+
+
+def precision_list(text: str) -> tuple[str, ...]:
+    """Read `fp32,bf16` as names of precisions.
+
+    Raises:
+        UserError: one of them does not exist.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for name in names:
+        if name not in shared.PRECISIONS:
+            remedy = did_you_mean(name, shared.PRECISIONS) or "choose from " + ", ".join(shared.PRECISIONS)
+            raise UserError(f"'{name}' is not a value of --precision", remedy)
+    return names
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and report."""
-    raise NotImplementedError("edgekit bench")
+    check_destinations(args)
+    from edgekit.report.bench_text import bench_text
+
+    report = _measure(args)
+    deliver(args, text=bench_text(report), document=report.to_json())
+    if report.interrupted:
+        raise KeyboardInterrupt
+    return EXIT_OK if report.holds else EXIT_CHECK_FAILED
+
+
+def _measure(args: argparse.Namespace) -> BenchReport:
+    from edgekit.bencher import Pinning, bench
+
+    with StatusLine("bench") as status:
+        return bench(
+            args.targets,
+            threads=args.threads,
+            precision=args.precision,
+            device=args.device,
+            certified=args.certified,
+            layers=args.layers,
+            compare=args.compare,
+            inputs=dict(args.input),
+            seed=args.seed or 0,
+            pinning=Pinning.parse(args.pin) if args.pin else None,
+            progress=status,
+        )

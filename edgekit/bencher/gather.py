@@ -1,0 +1,75 @@
+"""From what the workers measured to one result per configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekit.bencher.measure import Bench, Configuration, Round
+from edgekit.bencher.result import Conditions, Latency, Memory, Result
+from edgekit.bencher.validity import caveats_of, drift_caveats, judge
+from edgekit.numerics import statistics as st
+
+
+def gather(
+    run: Bench, configuration: Configuration, rounds: Sequence[Round], memory: Memory | None
+) -> Result:
+    """Return the result of one configuration from all its processes."""
+    target = configuration.target
+    messages = [each.message for each in rounds]
+    samples = [each.samples for each in rounds]
+    latency = Latency.of(samples, run.seed)
+    caveats = caveats_of(latency, run.protocol, messages, configuration.threads)
+    caveats += drift_caveats(float(np.median([st.drift(each) for each in samples])))
+    emulated = run.device.emulated
+    return Result(
+        target=target.name,
+        threads=configuration.threads,
+        precision=configuration.precision,
+        weights=target.weights(run.seed),
+        inputs={each.blob: each.shape for each in target.inputs},
+        model_sha256=target.sha256(),
+        latency=None if emulated else latency,
+        instructions=None,
+        load_s=None if emulated else _median_of(messages, "load_s"),
+        first_s=None if emulated else _median_of(messages, "first_s"),
+        memory=memory,
+        layers=(),
+        layer_sum_ratio=None,
+        validity=judge(caveats),
+        conditions=_conditions(configuration, messages),
+        facts=target.facts,
+    )
+
+
+def memory_of(message: Mapping[str, Any]) -> Memory:
+    """Return the memory worker's message as a value."""
+    return Memory(
+        peak_rss_bytes=int(message["peak_rss_bytes"]),
+        loaded_rss_bytes=int(message["loaded_rss_bytes"]),
+        blob_peak_bytes=int(message["blob_peak_bytes"]),
+        workspace_peak_bytes=int(message["workspace_peak_bytes"]),
+        weights_bytes=int(message["weights_bytes"]),
+        layers=tuple(message["layers"]),
+    )
+
+
+def _conditions(configuration: Configuration, messages: Sequence[Mapping[str, Any]]) -> Conditions:
+    first = messages[0]
+    rounds = tuple(
+        {"cpus": each["cpus"], "warmup": each["warmup"], **each["conditions"]} for each in messages
+    )
+    return Conditions(
+        cpus=tuple(first["cpus"]),
+        clusters=tuple(first["clusters"]),
+        openmp=dict(first["openmp"]),
+        governors=tuple(first["conditions"]["before"]["governors"]),
+        options=configuration.options(),
+        rounds=rounds,
+    )
+
+
+def _median_of(messages: Sequence[Mapping[str, Any]], key: str) -> float:
+    return float(np.median([float(each[key]) for each in messages]))

@@ -1,0 +1,171 @@
+"""What can be measured: a bundle, or a bare `.param` with or without its `.bin`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit import bundle as bundles
+from edgekit.bundle import Bundle, TensorSpec, open_bundle
+from edgekit.devices import Tensor
+from edgekit.errors import UserError, did_you_mean
+from edgekit.formats import ncnn as ncnn_files
+from edgekit.graph import Graph, Layer
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input blob: shape as ncnn's array has it (outermost axis first), and how to fill it."""
+
+    blob: str
+    shape: tuple[int, ...]
+    batch_axis: int | None = None
+    dtype: str = "float32"
+    value_range: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One net that is ready to be sent to a worker. Without `bin` its weights are random."""
+
+    name: str
+    param: Path
+    bin: Path | None
+    inputs: tuple[Input, ...]
+    outputs: tuple[str, ...]
+    precision: str = "fp32"
+    graph: Graph | None = None
+    bundle: Bundle | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def weights(self, seed: int) -> str:
+        """Say where the weights come from."""
+        return f"random, seed {seed}" if self.bin is None else "file"
+
+    def files(self) -> dict[str, str]:
+        """The worker's `files`."""
+        files = {"param": str(self.param)}
+        if self.bin is not None:
+            files["bin"] = str(self.bin)
+        return files
+
+    def tensors(self, seed: int) -> list[Tensor]:
+        """Return seeded inputs, uniform in their range: zeros and denormals would change the times."""
+        return [
+            (each.blob, _random_array(each, np.random.default_rng([seed, index])), each.batch_axis)
+            for index, each in enumerate(self.inputs)
+        ]
+
+    def sha256(self) -> str:
+        """Digest of structure and weights."""
+        digest = hashlib.sha256(self.param.read_bytes())
+        if self.bin is not None:
+            digest.update(bytes.fromhex(bundles.file_sha256(self.bin)))
+        return digest.hexdigest()
+
+
+def resolve(spec: str, shapes: Shapes) -> Target:
+    """Return the target that a path names; `shapes` overrides or supplies the shapes of its inputs.
+
+    Raises:
+        UserError: no such file, an input without a shape, a shape for an input that is not there.
+        FormatError: a damaged bundle or `.param`.
+    """
+    path = Path(spec)
+    if path.is_dir():
+        return _from_bundle(spec, path, shapes)
+    if path.suffix == ".param":
+        if (
+            path.is_file()
+            and path.name == bundles.PARAM_FILE
+            and (path.parent / bundles.MANIFEST_FILE).is_file()
+        ):
+            return _from_bundle(spec, path.parent, shapes)
+        return _from_param(spec, path, shapes)
+    if not path.exists():
+        raise UserError(f"no such target: '{spec}'", "name a bundle, a .param or a suite.toml")
+    raise UserError(f"'{spec}' is nothing that can be timed", "name a bundle, a .param or a suite.toml")
+
+
+def _from_bundle(name: str, path: Path, shapes: Shapes) -> Target:
+    bundle = open_bundle(path)
+    graph = ncnn_files.read(bundle.param, bundle.bin)  # refuse what would crash the worker
+    inputs = []
+    for spec in bundle.manifest.inputs:
+        given = shapes.get(spec.name, shapes.get(spec.blob))
+        inputs.append(_input_of(spec, given))
+    _check_names(shapes, {spec.name for spec in bundle.manifest.inputs} | {each.blob for each in inputs})
+    return Target(
+        name=name,
+        param=bundle.param,
+        bin=bundle.bin,
+        inputs=tuple(inputs),
+        outputs=tuple(spec.blob for spec in bundle.manifest.outputs),
+        precision=bundle.manifest.precision,
+        graph=graph,
+        bundle=bundle,
+    )
+
+
+def _input_of(spec: TensorSpec, shape: tuple[int, ...] | None) -> Input:
+    if shape is not None and len(shape) != len(spec.shape):
+        raise UserError(
+            f"input '{spec.name}' has {len(spec.shape)} dimensions, not {len(shape)}",
+            "give a shape like " + "x".join(str(size) for size in spec.shape),
+        )
+    return Input(spec.blob, shape or spec.shape, spec.batch_axis, spec.dtype, spec.value_range or (0.0, 1.0))
+
+
+def _from_param(name: str, path: Path, shapes: Shapes) -> Target:
+    if not path.is_file():
+        raise UserError(f"no such file: '{path}'", "check the path")
+    weights: Path | None = path.with_suffix(".bin")
+    if weights is not None and not weights.is_file():
+        weights = None
+    graph = ncnn_files.read(path, weights)
+    inputs = tuple(
+        Input(blob, _shape_of(layer, shapes.get(blob)))
+        for layer in graph
+        if layer.type == "Input"
+        for blob in layer.outputs
+    )
+    _check_names(shapes, {each.blob for each in inputs})
+    return Target(name, path, weights, inputs, graph.output_blobs, graph=graph)
+
+
+def _shape_of(layer: Layer, given: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Take the shape that was given (a leading batch of 1 before c, h, w is dropped) or the file's own."""
+    if given is not None:
+        return given[1:] if len(given) == 4 and given[0] == 1 else given
+    # ncnn's ids: 0=w, 1=h, 11=d, 2=c; an axis that is missing is not there
+    sizes = [layer.params.get(key) for key in ("2", "11", "1", "0")]
+    shape = tuple(size for size in sizes if isinstance(size, int) and size > 0)
+    if not shape:
+        raise UserError(
+            f"the .param does not say the shape of input '{layer.outputs[0]}'",
+            f"give it with --input {layer.outputs[0]}=3x224x224",
+        )
+    return shape
+
+
+def _check_names(shapes: Shapes, known: set[str]) -> None:
+    for name in shapes:
+        if name not in known:
+            raise UserError(
+                f"there is no input '{name}'",
+                did_you_mean(name, known) or "inputs: " + ", ".join(sorted(known)),
+            )
+
+
+def _random_array(spec: Input, random: np.random.Generator) -> np.ndarray[Any, Any]:
+    low, high = spec.value_range
+    if spec.dtype.startswith("int"):
+        return random.integers(int(low), max(int(high), int(low) + 1), spec.shape, dtype=np.int32)
+    return random.uniform(low, high, spec.shape).astype(np.float32)

@@ -1,0 +1,246 @@
+"""What speaks against a number: warnings as values, and a grade made of them.
+
+The rules are those of pyperf, hyperfine and Android's benchmarking notes. A grade is the worst severity that
+occurs: A none, B minor, C major, D fatal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from edgekit.bencher.result import Caveat, Latency, Severity, Validity
+from edgekit.bencher.settings import Protocol
+from edgekit.units import format_duration, format_percent
+
+_GRADES = {Severity.NOTE: "A", Severity.MINOR: "B", Severity.MAJOR: "C", Severity.FATAL: "D"}
+
+_OUTLIER_MADS = 14.8  # |x - median| / MAD, hyperfine's threshold
+_EXTREME = 0.5
+_SPREAD = 0.10
+_WILD_SPREAD = 0.50
+_OTHERS = 0.05
+_DRIFT = 0.05
+_SLOW_FIRST = 10.0
+_SUM_TOLERANCE = 0.03
+
+
+def judge(caveats: Sequence[Caveat]) -> Validity:
+    """Return the grade with its reasons, the worst first."""
+    ordered = tuple(sorted(caveats, key=lambda each: -each.severity.rank))
+    return Validity(_GRADES[ordered[0].severity] if ordered else "A", ordered)
+
+
+def caveats_of(
+    latency: Latency, protocol: Protocol, rounds: Sequence[Mapping[str, Any]], threads: int
+) -> list[Caveat]:
+    """Return everything that speaks against the latency of one configuration.
+
+    `rounds` are the worker's messages, one per process.
+    """
+    found = [*_about_samples(latency, protocol), *_about_spread(latency), *_about_start(latency, rounds)]
+    found += _about_machine(rounds)
+    found += openmp_caveats(rounds[0]["openmp"], threads, len(rounds[0]["cpus"]))
+    return found
+
+
+def layer_caveats(ratio: float) -> list[Caveat]:
+    """The parts have to add up to the whole: `ratio` is sum of layers over whole net."""
+    if abs(ratio - 1) <= _SUM_TOLERANCE:
+        return []
+    return [
+        Caveat(
+            "layer-sum",
+            Severity.MINOR,
+            f"the layers add up to {format_percent(ratio)} of the whole net",
+            "take the times of single layers as proportions; one thread on a quiet machine adds up",
+        )
+    ]
+
+
+def openmp_caveats(settings: Mapping[str, str], threads: int, cpus: int) -> list[Caveat]:
+    """Return what is wrong with the OpenMP settings of a run with `threads` threads on `cpus` CPUs."""
+    found = []
+    if threads > cpus:
+        found.append(
+            Caveat(
+                "oversubscribed",
+                Severity.MAJOR,
+                f"{threads} threads share {cpus} CPUs",
+                "use no more threads than CPUs",
+            )
+        )
+    if threads == 1:
+        return found
+    if settings.get("OMP_WAIT_POLICY", "").lower() == "passive" or settings.get("GOMP_SPINCOUNT") == "0":
+        found.append(
+            Caveat(
+                "openmp-passive",
+                Severity.MINOR,
+                "OpenMP threads sleep between layers, which can double the latency",
+                "set OMP_WAIT_POLICY=active, here and in the application",
+            )
+        )
+    if settings.get("OMP_DYNAMIC", "").lower() == "true":
+        found.append(
+            Caveat("openmp-dynamic", Severity.MINOR, "OMP_DYNAMIC lets OpenMP use fewer threads", "unset it")
+        )
+    limit = settings.get("OMP_THREAD_LIMIT", "")
+    if limit.isdigit() and int(limit) < threads:
+        found.append(
+            Caveat(
+                "openmp-limit",
+                Severity.MAJOR,
+                f"OMP_THREAD_LIMIT={limit} allows fewer than {threads} threads",
+                "unset it",
+            )
+        )
+    for name in ("GOMP_CPU_AFFINITY", "KMP_AFFINITY"):
+        if name in settings:
+            found.append(
+                Caveat(
+                    "openmp-affinity", Severity.MINOR, f"{name} moves threads off the pinned CPUs", "unset it"
+                )
+            )
+    return found
+
+
+def _about_samples(latency: Latency, protocol: Protocol) -> Iterator[Caveat]:
+    count = len(latency.samples_s)
+    if count < protocol.min_runs:
+        yield Caveat(
+            "few-samples",
+            Severity.FATAL if count < 10 else Severity.MAJOR,
+            f"{count} samples, {protocol.name} asks for {protocol.min_runs}",
+            "measure longer with --certified, or a smaller model",
+        )
+    if len(latency.rounds) < protocol.rounds:
+        yield Caveat(
+            "few-rounds",
+            Severity.MAJOR,
+            f"{len(latency.rounds)} of {protocol.rounds} processes finished",
+            "run the same command again to measure the rest",
+        )
+    if latency.median_s < 1e-3:
+        yield Caveat(
+            "short",
+            Severity.NOTE,
+            f"one inference takes {format_duration(latency.median_s)}: calling ncnn is part of that",
+            "read differences of a few percent with care",
+        )
+
+
+def _about_spread(latency: Latency) -> Iterator[Caveat]:
+    spread = latency.std_s / latency.mean_s
+    if spread >= _SPREAD:
+        yield Caveat(
+            "spread",
+            Severity.FATAL if spread >= _WILD_SPREAD else Severity.MAJOR,
+            f"the standard deviation is {format_percent(spread)} of the mean",
+            "quiet the machine, or measure longer with --certified",
+        )
+    low, high = latency.ci95_s
+    if high - low > _SPREAD * latency.median_s:
+        yield Caveat(
+            "interval",
+            Severity.MAJOR,
+            f"the 95 % interval spans {format_percent((high - low) / latency.median_s)} of the median",
+            "measure longer with --certified",
+        )
+    extreme = max(abs(value - latency.median_s) for value in (latency.min_s, max(latency.samples_s)))
+    if extreme >= _EXTREME * latency.median_s:
+        yield Caveat(
+            "extreme",
+            Severity.MINOR,
+            f"an extreme lies {format_percent(extreme / latency.median_s)} off the median",
+            "use median and interval, not minimum, maximum or mean",
+        )
+    if latency.mad_s > 0:
+        outliers = sum(
+            abs(value - latency.median_s) > _OUTLIER_MADS * latency.mad_s for value in latency.samples_s
+        )
+        if outliers > 0.01 * len(latency.samples_s):
+            yield Caveat(
+                "outliers",
+                Severity.MINOR,
+                f"{outliers} of {len(latency.samples_s)} samples are outliers",
+                "something else ran at the same time: close it",
+            )
+
+
+def _about_start(latency: Latency, rounds: Sequence[Mapping[str, Any]]) -> Iterator[Caveat]:
+    unsteady = sum(not each["warmup"]["steady"] for each in rounds)
+    if unsteady:
+        yield Caveat(
+            "not-steady",
+            Severity.MAJOR,
+            f"{unsteady} of {len(rounds)} processes were not steady after warming up",
+            "quiet the machine, or let the device cool down",
+        )
+    first_s = min(float(each["first_s"]) for each in rounds)
+    if first_s > _SLOW_FIRST * latency.median_s:
+        yield Caveat(
+            "slow-first",
+            Severity.NOTE,
+            f"the first inference takes {format_duration(first_s)}",
+            "an application that runs once pays that, not the median",
+        )
+
+
+def _about_machine(rounds: Sequence[Mapping[str, Any]]) -> Iterator[Caveat]:
+    during = [each["conditions"]["during"] for each in rounds]
+    others = max((float(each["other_share"] or 0.0) for each in during), default=0.0)
+    if others > _OTHERS:
+        yield Caveat(
+            "busy",
+            Severity.MAJOR if others > 4 * _OTHERS else Severity.MINOR,
+            f"other processes took {format_percent(others)} of the measured CPUs",
+            "close them, or pin to other CPUs with --pin",
+        )
+    stolen = max((float(each["steal_share"] or 0.0) for each in during), default=0.0)
+    if stolen > 0.01:
+        yield Caveat(
+            "stolen",
+            Severity.MINOR,
+            f"the hypervisor took {format_percent(stolen)} of the measured CPUs",
+            "measure on a machine of your own",
+        )
+    if any((each["migrations"] or 0) > 0 for each in during) and len(rounds[0]["cpus"]) == 1:
+        yield Caveat("migrated", Severity.MAJOR, "the process moved to another CPU", "pin it with --pin")
+    yield from _about_clock(rounds)
+
+
+def _about_clock(rounds: Sequence[Mapping[str, Any]]) -> Iterator[Caveat]:
+    governors = sorted({name for each in rounds for name in each["conditions"]["before"]["governors"]})
+    if any(name != "performance" for name in governors):
+        yield Caveat(
+            "governor",
+            Severity.MINOR,
+            f"the CPU frequency governor is {', '.join(governors)}",
+            "set it to performance where you may",
+        )
+    for each in rounds:
+        before, after = each["conditions"]["before"]["khz"], each["conditions"]["after"]["khz"]
+        if before and after and after < (1 - _DRIFT) * before:
+            yield Caveat(
+                "frequency-drop",
+                Severity.MAJOR,
+                f"the clock fell from {before / 1000:.0f} to {after / 1000:.0f} MHz while measuring",
+                "let the device cool down, use --certified",
+            )
+            return
+
+
+def drift_caveats(drift: float) -> list[Caveat]:
+    """`drift` is the relative change of the median from a process's first to its last samples."""
+    if abs(drift) <= _DRIFT:
+        return []
+    direction = "slower" if drift > 0 else "faster"
+    return [
+        Caveat(
+            "drift",
+            Severity.MINOR,
+            f"within a process inferences became {format_percent(abs(drift))} {direction}",
+            "the device throttles or the machine is not quiet: use --certified with cool-down",
+        )
+    ]

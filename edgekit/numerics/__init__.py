@@ -1,0 +1,1 @@
+"""Metrics, noise floors and statistics: pure functions of arrays, each with its formula."""

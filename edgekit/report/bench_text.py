@@ -1,0 +1,223 @@
+"""A bench report as text: the finding first, then latency, memory, layers, and what speaks against it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from edgekit.bencher import BenchReport, Comparison, Latency, Result
+from edgekit.bencher.result import Caveat, LayerTiming
+from edgekit.report.table import text_table
+from edgekit.units import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_percent,
+    format_shape,
+)
+
+_WIDTH = 110
+
+
+def bench_text(report: BenchReport) -> str:
+    """Return the whole report."""
+    lines = [*_finding(report), "", *_device(report), "", *_latencies(report)]
+    for section in (_comparisons(report), _memory(report), _layers(report), _warnings(report)):
+        if section:
+            lines += ["", *section]
+    if report.interrupted:
+        lines += ["", "interrupted: run the same command again to measure the rest"]
+    return "\n".join(lines) + "\n"
+
+
+def threads_text(threads: int) -> str:
+    """Return `1 thread` or `4 threads`."""
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def label(report: BenchReport, key: tuple[str, int, str]) -> str:
+    """Name a configuration by what tells it apart from the others of the report."""
+    target, threads, precision = key
+    parts = []
+    if len({result.target for result in report.results}) > 1:
+        parts.append(target)
+    if len({result.threads for result in report.results}) > 1:
+        parts.append(threads_text(threads))
+    if len({result.precision for result in report.results}) > 1:
+        parts.append(precision)
+    return ", ".join(parts) or target
+
+
+def _finding(report: BenchReport) -> list[str]:
+    if report.against is not None:
+        slower = sum(each.verdict == "slower" for each in report.comparisons)
+        if slower:
+            return [f"{slower} of {len(report.comparisons)} got slower than in {report.against}"]
+        return [f"nothing got slower than in {report.against} ({len(report.comparisons)} compared)"]
+    if report.comparisons:
+        return [_sentence(report, each) for each in report.comparisons]
+    timed = [result for result in report.results if result.latency is not None]
+    if not timed:
+        return ["no times: the device is emulated"]
+    if len(timed) > 4:
+        return [f"{len(timed)} configurations timed, from {_range(timed)}"]
+    return [
+        f"{result.target}: {_median(result.latency)} per inference with {threads_text(result.threads)}, "
+        f"{result.precision}, grade {result.validity.grade}"
+        for result in timed
+    ]
+
+
+def _range(results: Sequence[Result]) -> str:
+    medians = sorted(result.latency.median_s for result in results if result.latency is not None)
+    return f"{format_duration(medians[0])} to {format_duration(medians[-1])} per inference"
+
+
+def _sentence(report: BenchReport, comparison: Comparison) -> str:
+    baseline, candidate = label(report, comparison.baseline), label(report, comparison.candidate)
+    noise = f"A/A noise {format_percent(comparison.noise)}"
+    if comparison.verdict == "no difference":
+        return f"{candidate} against {baseline}: {comparison.finding}, {noise}"
+    return f"{candidate} is {comparison.finding} than {baseline}, {noise}"
+
+
+def _median(latency: Latency | None) -> str:
+    return format_duration(None if latency is None else latency.median_s)
+
+
+def _device(report: BenchReport) -> list[str]:
+    device = report.device
+    first = report.results[0]
+    openmp = {name: value for name, value in first.conditions.openmp.items() if name.startswith("OMP_")}
+    threaded = any(result.threads > 1 for result in report.results)
+    processes = len(first.conditions.rounds)
+    lines = [
+        f"device   {device.kind}: {device.cpu}, {device.arch}, {device.cores} cores, ncnn {device.ncnn}",
+        f"mode     {report.mode}: {processes} processes each, in turns; seed {report.seed}",
+    ]
+    if threaded and openmp:
+        lines.append("OpenMP   " + ", ".join(f"{name}={value}" for name, value in openmp.items()))
+    random = sorted({result.target for result in report.results if result.weights != "file"})
+    if random:
+        shown = ", ".join(random[:3]) + (f" and {len(random) - 3} more" if len(random) > 3 else "")
+        lines.append(f"weights  random: there is no .bin beside {shown}")
+    return lines
+
+
+def _latencies(report: BenchReport) -> list[str]:
+    rows = []
+    for result in report.results:
+        latency = result.latency
+        spread = None if latency is None else latency.std_s / latency.mean_s
+        rows.append(
+            [
+                result.target,
+                str(result.threads),
+                result.precision,
+                _median(latency),
+                "" if latency is None else _interval(latency),
+                format_duration(None if latency is None else latency.p90_s),
+                format_duration(None if latency is None else latency.min_s),
+                "" if spread is None else format_percent(spread),
+                format_duration(result.first_s),
+                format_duration(result.load_s),
+                "" if latency is None else str(len(latency.samples_s)),
+                result.validity.grade,
+            ]
+        )
+    headers = [
+        "latency", "threads", "precision", "median", "95 % interval", "p90", "min", "std/mean", "first",
+        "load", "runs", "grade",
+    ]  # fmt: skip
+    return text_table(headers, rows, left=(0, 2), indent="")
+
+
+def _interval(latency: Latency) -> str:
+    low, high = latency.ci95_s
+    return f"{format_duration(low)} .. {format_duration(high)}"
+
+
+def _comparisons(report: BenchReport) -> list[str]:
+    if report.against is None:
+        return []
+    return ["against " + report.against, *(f"  {_sentence(report, each)}" for each in report.comparisons)]
+
+
+def _memory(report: BenchReport) -> list[str]:
+    rows = [
+        [
+            result.target,
+            str(result.threads),
+            result.precision,
+            format_bytes(result.memory.peak_rss_bytes),
+            format_bytes(result.memory.loaded_rss_bytes),
+            format_bytes(result.memory.weights_bytes),
+            format_bytes(result.memory.blob_peak_bytes),
+            format_bytes(result.memory.workspace_peak_bytes),
+        ]
+        for result in report.results
+        if result.memory is not None
+    ]
+    headers = [
+        "memory", "threads", "precision", "peak RSS", "RSS loaded", "weights", "blob peak", "workspace peak",
+    ]  # fmt: skip
+    return text_table(headers, rows, left=(0, 2), indent="") if rows else []
+
+
+def _layers(report: BenchReport) -> list[str]:
+    lines: list[str] = []
+    for result in report.results:
+        if not result.layers:
+            continue
+        ratio = format_percent(result.layer_sum_ratio)
+        lines += [
+            "",
+            f"layers of {label(report, result.key)}: their sum is {ratio} of the whole net",
+            *_layer_table(result.layers),
+        ]
+    return lines[1:]
+
+
+def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
+    rows = [
+        [
+            str(layer.index),
+            layer.name,
+            layer.type,
+            format_shape(layer.shape) if layer.shape else "",
+            format_duration(layer.latency_s),
+            format_percent(layer.share),
+            "" if layer.macs is None else format_count(layer.macs),
+            "" if layer.bytes is None else format_bytes(layer.bytes),
+            "" if layer.intensity is None else f"{layer.intensity:.1f}",
+            layer.bound or "",
+            "" if layer.of_limit is None else f"{layer.of_limit * 100:.0f} %",
+            "" if layer.gain_s is None else format_duration(layer.gain_s),
+            layer.module or "",
+        ]
+        for layer in layers
+    ]
+    headers = [
+        "#", "layer", "type", "output", "time", "share", "MACs", "bytes", "MAC/byte", "bound", "of limit",
+        "to gain", "module",
+    ]  # fmt: skip
+    return text_table(headers, rows, left=(1, 2, 3, 9, 12))
+
+
+def _warnings(report: BenchReport) -> list[str]:
+    """Each kind of warning once, in its worst case, with the number of configurations that it concerns."""
+    worst: dict[str, tuple[Caveat, Result]] = {}
+    counts: dict[str, int] = {}
+    for result in report.results:
+        for warning in result.validity.warnings:
+            counts[warning.code] = counts.get(warning.code, 0) + 1
+            known = worst.get(warning.code)
+            if known is None or warning.severity.rank > known[0].severity.rank:
+                worst[warning.code] = (warning, result)
+    lines = []
+    for code, (warning, result) in sorted(worst.items(), key=lambda item: -item[1][0].severity.rank):
+        where = "" if len(report.results) == 1 else f"{label(report, result.key)}: "
+        more = f" (and {counts[code] - 1} more like it)" if counts[code] > 1 else ""
+        text = f"{warning.severity}: {where}{warning.message}{more}; {warning.remedy}"
+        lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="      ")
+    return ["what speaks against these numbers", *lines] if lines else []
