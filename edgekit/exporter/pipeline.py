@@ -1,0 +1,60 @@
+"""`export`: settle what is asked, run it into a staging folder, put that in place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.bundle import staged_folder
+from edgekit.devices import open_device
+from edgekit.exporter.inputs import InputSpec, ShapeLike, input_specs
+from edgekit.exporter.request import Request, WeightOptions, weights_path
+from edgekit.exporter.result import ExportResult
+from edgekit.exporter.run import Progress, Run
+from edgekit.exporter.spec import parse_spec
+
+if TYPE_CHECKING:
+    import torch
+
+
+def export(
+    model: str | torch.nn.Module,
+    out: str | os.PathLike[str],
+    *,
+    inputs: Mapping[str, ShapeLike] | Sequence[InputSpec] | None = None,
+    outputs: Sequence[str] | None = None,
+    route: str | None = None,
+    precision: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    allow_missing: bool = False,
+    allow_unexpected: bool = False,
+    seed: int | None = None,
+    device: str = "local",
+    progress: Progress | None = None,
+) -> ExportResult:
+    """Convert a model to an ncnn bundle at `out`; nothing is put there unless every check holds.
+
+    `model` is a model spec (see `edgekit.exporter.spec`) or a module. `inputs` maps names to shapes or
+    to `InputSpec`s and may be left out where the spec knows them (zoo, recipe, ONNX). Arguments that are
+    None are the recipe's, else the defaults: route pnnx, precision fp32, seed 0.
+
+    Raises:
+        UserError: the model or its weights cannot be loaded (exit code 2).
+        ExportError: the model cannot be converted as it is; every finding has a remedy (exit code 2).
+        ExportMismatch: it converts, but the result computes something else (exit code 1).
+    """
+    request = Request(
+        model=parse_spec(model) if isinstance(model, str) else model,
+        inputs=input_specs(inputs or {}),
+        outputs=None if outputs is None else tuple(outputs),
+        route=route or "pnnx",
+        precision=precision or "fp32",
+        weights=WeightOptions(weights_path(weights), allow_missing, allow_unexpected),
+        seed=seed or 0,
+    )
+    with staged_folder(out) as staging:
+        result = Run(request, staging, open_device(device), progress or (lambda _: None)).execute()
+    return replace(result, path=Path(out))

@@ -1,0 +1,80 @@
+"""What to do about operations that do not arrive in ncnn: known obstacles and the way around each."""
+
+from __future__ import annotations
+
+import re
+
+RELATED: dict[str, tuple[str, ...]] = {
+    "slice": ("slice", "select"),
+    "index": ("index", "select"),
+    "std": ("std", "std_mean"),
+    "var": ("var", "var_mean"),
+    "max": ("max", "amax"),
+    "min": ("min", "amin"),
+}
+"""Operation of pnnx -> the TorchScript operations that may have become it."""
+
+_REMEDIES: dict[str, str] = {
+    "fft_rfft": "do the transform outside the model, or as a fixed convolution with cosine and sine kernels",
+    "fft_irfft": "do the transform outside the model, or as a fixed transposed convolution",
+    "fft_fft": "do the transform outside the model, or as a fixed convolution with cosine and sine kernels",
+    "stft": "do the transform outside the model, or as a fixed convolution with cosine and sine kernels",
+    "istft": "do the transform outside the model, or as a fixed transposed convolution",
+    "var": "write the variance as (x - x.mean(dim, keepdim=True)).pow(2).mean(dim)",
+    "std": "write the deviation as (x - x.mean(dim, keepdim=True)).pow(2).mean(dim).sqrt()",
+    "argmax": "return the scores and take the argmax on the device",
+    "argmin": "return the scores and take the argmin on the device",
+    "topk": "return the scores and sort them on the device",
+    "sort": "return the numbers and sort them on the device",
+    "argsort": "return the numbers and sort them on the device",
+    "index": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
+    "gather": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
+    "index_select": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
+    "scatter": "write the result with torch.cat of slices",
+    "amax": "use F.adaptive_max_pool2d(x, 1) instead of amax over the plane",
+    "where": "write the choice as mask * a + (1 - mask) * b, with the mask from clamp or sigmoid",
+    "gt": "ncnn cannot compare: write it with clamp, relu or sigmoid",
+    "lt": "ncnn cannot compare: write it with clamp, relu or sigmoid",
+    "ge": "ncnn cannot compare: write it with clamp, relu or sigmoid",
+    "le": "ncnn cannot compare: write it with clamp, relu or sigmoid",
+    "eq": "ncnn cannot compare: write it with clamp, relu or sigmoid",
+    "ne": "ncnn cannot compare: write it with clamp, relu or sigmoid",
+    "cumsum": "multiply by a triangular matrix of ones",
+    "cumprod": "take logarithms and multiply by a triangular matrix of ones",
+    "einsum": "write it as permute and matmul",
+    "roll": "write it as torch.cat of two slices",
+    "slice": "use slices with step 1 and fixed bounds; a strided slice is a max pooling with kernel 1",
+    "bitwise_and": "multiply masks of 0 and 1 instead",
+    "bitwise_or": "take torch.clamp(a + b, max=1) of masks of 0 and 1",
+    "logical_and": "multiply masks of 0 and 1 instead",
+    "logical_not": "write 1 - mask with masks of 0 and 1",
+    "floor_divide": "divide, then torch.floor",
+    "remainder": "write x - torch.floor(x / n) * n",
+    "fmod": "write x - torch.floor(x / n) * n",
+    "scaled_dot_product_attention": "write attention as matmul, softmax, matmul",
+    "grid_sample": "resize with F.interpolate where that will do",
+    "upsample_bicubic2d": "resize with mode='bilinear'",
+    "tensor_split": "use torch.chunk or torch.split with fixed sizes",
+    "norm": "write it as x.pow(2).sum(dim).sqrt()",
+    "repeat_interleave": "use F.interpolate(mode='nearest'), or expand and reshape",
+    "triu": "make the mask a buffer of the model",
+    "tril": "make the mask a buffer of the model",
+    "clone": "leave the clone out",
+}
+
+
+def for_op(op: str, detail: str | None, route: str) -> str:
+    """Return the remedy for an operator of pnnx; `detail` may hold the expression that it stands for."""
+    names = [op.rpartition(".")[2].rpartition("::")[2], *expression_ops(detail)]
+    known = next((_REMEDIES[name] for name in names if name in _REMEDIES), None)
+    return known or f"write it with operations that ncnn has, or {other_route(route)}"
+
+
+def expression_ops(expression: str | None) -> list[str]:
+    """The function names in an expression of pnnx, `add(@0,gt(@1,0))` -> add, gt."""
+    return re.findall(r"([A-Za-z_]\w*)\(", expression or "")
+
+
+def other_route(route: str) -> str:
+    """The remedy of last resort."""
+    return "try --route onnx" if route == "pnnx" else "try --route pnnx"

@@ -1,0 +1,146 @@
+"""What is being exported: something that can run a reference and start its own conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from edgekit.bundle import ModelSource
+from edgekit.exporter import watch
+from edgekit.exporter.adapter import OutputTree
+from edgekit.exporter.code import user_code_error
+from edgekit.exporter.inputs import InputSpec
+from edgekit.exporter.load import TorchModel, load_torch
+from edgekit.exporter.request import Request
+from edgekit.exporter.result import Finding, FindingKind, OutputCheck
+from edgekit.exporter.routes import Pending, as_tensors, start_pnnx_route
+from edgekit.runtimes.torch_tape import record
+from edgekit.runtimes.trace import Array, Trace
+from edgekit.toolchain.trace import autograd_functions_inlined
+
+
+class Subject(Protocol):
+    """A model on its way to ncnn."""
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """Its inputs in their order."""
+        ...
+
+    @property
+    def outputs(self) -> OutputTree:
+        """Its outputs; known once `start` or `reference` has run it."""
+        ...
+
+    @property
+    def source(self) -> ModelSource:
+        """Where it came from."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed on the way here, in plain words."""
+        ...
+
+    def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
+        """Begin the conversion in `folder`."""
+        ...
+
+    def reference(self, probes: Sequence[Mapping[str, Array]]) -> tuple[list[Trace], tuple[Finding, ...]]:
+        """Run the model itself on every probe; say what of it no conversion can carry over."""
+        ...
+
+    def explain(
+        self,
+        failed: Sequence[OutputCheck],
+        probes: Sequence[Mapping[str, Array]],
+        traces: Sequence[Trace],
+        route: str,
+    ) -> tuple[Finding, ...]:
+        """Say why the converted model's outputs differ, as far as that can be known."""
+        ...
+
+
+def load_subject(request: Request) -> Subject:
+    """Load what the request names."""
+    return TorchSubject(load_torch(request))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: sums are then taken in one order, so a reference has one value."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class TorchSubject:
+    """A PyTorch module."""
+
+    def __init__(self, model: TorchModel) -> None:
+        self._model = model
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """Its inputs in their order."""
+        return self._model.inputs
+
+    @property
+    def outputs(self) -> OutputTree:
+        """Its outputs, as the last run gave them."""
+        assert self._model.adapter.tree is not None
+        return self._model.adapter.tree
+
+    @property
+    def source(self) -> ModelSource:
+        """Where it came from."""
+        return self._model.source
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed on the way here."""
+        return self._model.notes
+
+    def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
+        """Begin the conversion by the route."""
+        return start_pnnx_route(self._model, probe, folder)
+
+    def reference(self, probes: Sequence[Mapping[str, Array]]) -> tuple[list[Trace], tuple[Finding, ...]]:
+        """Record one eager run for each probe."""
+        before = watch.buffer_versions(self._model.module)
+        traces = [self._record(probe) for probe in probes]
+        changed = watch.changed_buffers(self._model.module, before)
+        return traces, watch.findings(traces, changed)
+
+    def _record(self, probe: Mapping[str, Array]) -> Trace:
+        tensors = as_tensors(self._model, probe)
+        named = dict(zip((spec.name for spec in self.inputs), tensors, strict=True))
+        try:
+            with autograd_functions_inlined([]):  # the tape cannot look into a custom Function
+                return record(self._model.module, named, self.outputs.names)
+        except Exception as error:
+            raise user_code_error(error, "the model, run on seeded inputs,") from error
+
+    def explain(
+        self,
+        failed: Sequence[OutputCheck],
+        probes: Sequence[Mapping[str, Array]],
+        traces: Sequence[Trace],
+        route: str,
+    ) -> tuple[Finding, ...]:
+        """Say which outputs differ, and by how much."""
+        return tuple(
+            Finding(
+                FindingKind.NUMBERS,
+                f"output '{check.output}' on seeded input {check.probe}: {check.reason}"
+                + (f" (by {check.relative:.1e} of its spread)" if check.max_abs < float("inf") else ""),
+            )
+            for check in failed
+        )
