@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from edgekit.errors import EdgekitError, UserError
 
 if TYPE_CHECKING:
-    from edgekit.bencher import bench
+    from edgekit.bencher.bench import bench
     from edgekit.exporter import export
-    from edgekit.verifier import verify
+    from edgekit.verifier.verify import verify
 
 __version__ = "0.1.0"
 __all__ = ["EdgekitError", "UserError", "__version__", "bench", "export", "verify"]
