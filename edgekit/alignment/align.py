@@ -17,6 +17,7 @@ from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Me
 from edgekit.alignment.observe import Artefact, Observer, Port, Probe, blobs_of
 from edgekit.alignment.refine import refine
 from edgekit.alignment.repair import repair
+from edgekit.alignment.weights import fingerprints
 from edgekit.alignment.walk import State, walk
 from edgekit.errors import UserError
 from edgekit.graph import Layer
@@ -31,7 +32,9 @@ def align(artefact: Artefact, traces: Sequence[Trace]) -> Alignment:
         WorkerCrashed, WorkerError: ncnn cannot run the artefact.
     """
     traces = _alike(traces)
-    state = State(artefact.graph, Index(traces))
+    state = State(
+        artefact.graph, Index(traces), weights=fingerprints(artefact.graph, traces[0])
+    )
     for port in artefact.inputs:
         state.chosen[port.blob] = _port(state.trace, port, state.trace.inputs[port.name])
     observer = Observer(artefact, traces)

@@ -28,6 +28,8 @@ class State:
     index: Index
     chosen: dict[str, BlobAlignment] = field(default_factory=dict)
     alternatives: dict[str, tuple[Match, ...]] = field(default_factory=dict)
+    weights: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """Layer index -> trace nodes that have its weights; see `weights.fingerprints`."""
 
     @property
     def trace(self) -> Trace:
@@ -55,26 +57,33 @@ class State:
         return tuple(dict.fromkeys(self.chosen[blob].value for blob in self.anchors(layer.inputs)))
 
 
-def walk(state: State, seen: Mapping[str, Observation], *, first: int = 0) -> list[int]:
+def walk(state: State, seen: Mapping[str, Observation]) -> list[int]:
     """Align every blob that can be aligned from `seen`; return the layers with an output left over."""
+    return walk_layers(state, seen, range(len(state.graph.layers)))
+
+
+def walk_layers(state: State, seen: Mapping[str, Observation], layers: Iterable[int]) -> list[int]:
+    """Walk some layers in the given order; return those with an output left over."""
     left: list[int] = []
-    for index, layer in enumerate(state.graph.layers[first:], start=first):
+    for index in layers:
+        layer = state.graph.layers[index]
         for blob in layer.outputs:
             if blob not in state.chosen:
-                align_blob(state, layer, blob, seen.get(blob))
+                align_blob(state, index, blob, seen.get(blob))
         if any(blob not in state.chosen for blob in layer.outputs):
             left.append(index)
     return left
 
 
-def align_blob(state: State, layer: Layer, blob: str, seen: Observation | None) -> bool:
+def align_blob(state: State, index: int, blob: str, seen: Observation | None) -> bool:
     """Try to align one blob from its numbers; True when it was."""
+    layer = state.graph.layers[index]
     if layer.type == "Split":
         return _copy_of_input(state, layer, blob)
     if seen is None or not seen.finite:
         return False
     near = indistinct(state.index.matches(seen))
-    best, rivals = select(state, layer, near)
+    best, rivals = select(state, index, near)
     if best is None:
         return False
     method = Method.TOPOLOGY if rivals else Method.VALUES
@@ -95,12 +104,13 @@ def _copy_of_input(state: State, layer: Layer, blob: str) -> bool:
     return True
 
 
-def select(state: State, layer: Layer, near: Sequence[Match]) -> tuple[Match | None, int]:
+def select(state: State, index: int, near: Sequence[Match]) -> tuple[Match | None, int]:
     """Choose among matches that the numbers cannot tell apart; also say how many real rivals there were.
 
     Where no candidate is cut off by the inputs as they are aligned, inputs that had alternatives of
     their own are tried with those: a consumer knows which of two identical branches it reads.
     """
+    layer = state.graph.layers[index]
     sources = state.sources(layer)
     segments = {match.value: state.trace.segment(match.value, sources) for match in near}
     fitting = [match for match in near if segments[match.value] is not None]
@@ -112,7 +122,7 @@ def select(state: State, layer: Layer, near: Sequence[Match]) -> tuple[Match | N
         fitting = [match for match in near if segments[match.value] is not None]
     used = {entry.value for entry in state.chosen.values()}
     ranked = sorted(
-        fitting, key=lambda match: _rank(state.trace, layer, match, segments[match.value] or (), used)
+        fitting, key=lambda match: _rank(state, index, match, segments[match.value] or (), used)
     )
     best = ranked[0]
     rivals = sum(
@@ -123,21 +133,24 @@ def select(state: State, layer: Layer, near: Sequence[Match]) -> tuple[Match | N
 
 
 def _rank(
-    trace: Trace, layer: Layer, match: Match, segment: Sequence[int], used: set[int]
-) -> tuple[bool, bool, bool, bool, bool, int]:
-    """Smaller is better: right family, one product per product layer, no view, unused, as it lies, first.
+    state: State, index: int, match: Match, segment: Sequence[int], used: set[int]
+) -> tuple[bool, bool, bool, bool, bool, bool, int]:
+    """Smaller is better: right weights, right family, one product per product layer, no view, unused, as it lies, first.
 
     Views and convolution-like layers want the last: pnnx folds a BatchNorm into the layer before it.
     """
+    trace, layer = state.trace, state.graph.layers[index]
     allowed = families.last_ops(layer)
+    known = state.weights.get(index, frozenset())
     producer = trace.producers.get(match.value)
     op = trace.nodes[producer].op if producer is not None else ""
     view_layer = families.is_view_layer(layer)
     order = trace.order(match.value)
-    products = sum(families.short(trace.nodes[node].op) in families.PRODUCTS for node in segment)
+    products = [node for node in segment if families.short(trace.nodes[node].op) in families.PRODUCTS]
     return (
+        bool(known) and not known.intersection(products),
         allowed is not None and families.short(op) not in allowed,
-        families.is_weighted(layer) and products != 1,
+        families.is_weighted(layer) and len(products) != 1,
         families.is_view(op) != view_layer,
         match.value in used and not view_layer,
         not match.layout.is_identity,
@@ -191,7 +204,7 @@ def _consistent(state: State, blob: str, match: Match, reader: Layer) -> bool:
     for name in _copies(state, blob):
         old = trial[name]
         trial[name] = BlobAlignment(name, match.value, match.layout, old.method, 0.9, match.error)
-    probe = State(state.graph, state.index, trial, state.alternatives)
+    probe = State(state.graph, state.index, trial, state.alternatives, state.weights)
     for name in _copies(state, blob):
         producer = state.graph.layers[state.graph.blobs[name].producer]
         layers = [producer, *(state.graph.layers[index] for index in state.graph.blobs[name].consumers)]
