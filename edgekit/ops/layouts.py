@@ -14,12 +14,19 @@ Weights = tuple[WeightSpec, ...]
 
 def tagged(name: str, *shape: int) -> WeightSpec:
     """Return a weight that is stored behind a tag (`ModelBin` type 0)."""
-    return WeightSpec(name, shape, True)
+    return WeightSpec(name, shape, "tagged")
 
 
 def raw(name: str, *shape: int) -> WeightSpec:
     """Return a weight that is stored as bare float32 (`ModelBin` type 1)."""
-    return WeightSpec(name, shape, False)
+    return WeightSpec(name, shape, "float32")
+
+
+def packed(name: str, rows: int, columns: int, bits: int | None) -> WeightSpec:
+    """Return a matrix that is tagged, or packed to `bits` bits an element and stored as bare bytes."""
+    if bits is None:
+        return tagged(name, rows, columns)
+    return WeightSpec(name, (rows, (columns * bits + 7) // 8), "bytes")
 
 
 def _optional(condition: object, *weights: WeightSpec) -> Weights:
@@ -152,10 +159,6 @@ def _block_quantised(term: int) -> tuple[int, int, bool] | None:
     return None
 
 
-def _packed_bytes(count: int, bits: int) -> int:
-    return (count * bits + 7) // 8
-
-
 def _quantise_term(p: Params) -> tuple[int, tuple[int, int, bool] | None]:
     term = p.integer("quantize_term")
     block = _block_quantised(term)
@@ -174,8 +177,10 @@ def multi_head_attention(p: Params) -> Weights:
     bits = block[0] if block else None
     weights: list[WeightSpec] = []
     for role, columns in inner.items():
-        stored = columns if bits is None else _packed_bytes(columns, bits)
-        weights += [tagged(f"{role}_weight_data", rows[role], stored), raw(f"{role}_bias_data", rows[role])]
+        weights += [
+            packed(f"{role}_weight_data", rows[role], columns, bits),
+            raw(f"{role}_bias_data", rows[role]),
+        ]
     if block:
         _, size, input_scales = block
         weights += [
@@ -199,8 +204,8 @@ def gemm(p: Params) -> Weights:
         weights.append(tagged("A_data", *((k, m) if p.integer("transA") else (m, k))))
     if p.integer("constantB") == 1:
         n, k = p.positive("constantN"), p.positive("constantK")
-        stored = k if block is None else _packed_bytes(k, block[0])
-        weights.append(tagged("B_data", *((n, stored) if p.integer("transB") else (k, n))))
+        bits = block[0] if block else None
+        weights.append(packed("B_data", n, k, bits) if p.integer("transB") else tagged("B_data", k, n))
     weights += _gemm_c(p)
     if block:
         n, k = p.positive("constantN"), p.positive("constantK")
@@ -236,7 +241,7 @@ def memory_data(p: Params) -> Weights:
     load_type = p.integer("load_type")
     if load_type not in (0, 1):
         raise FormatError(f"{p.owner}: load_type is {load_type}, 0 (tagged) or 1 (raw float32) exist")
-    return (WeightSpec("data", shape, load_type == 0),)
+    return (raw("data", *shape) if load_type else tagged("data", *shape),)
 
 
 def vectors(*names: str, size: str, when: str | None = None) -> Layout:

@@ -1,8 +1,9 @@
 """What the table says of one ncnn layer type, and how a layer's parameters are read by it.
 
-ncnn reads a parameter without looking at its type: an integer where a layer asks for a float
-gives the float with the same bits, a word gives 0. `decode` reads the same way, so that what
-it returns is what runs; `problems` names the parameters that were hardly meant so.
+ncnn is lenient with a parameter of another kind than it asks for: an integer passes as a float
+(releases before the middle of 2026 take its bits instead, and see almost 0), anything else
+gives the default. `decode` does as ncnn does, so that what it returns is what runs; `problems`
+names the parameters that were hardly meant so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from edgekit.errors import FormatError
 from edgekit.graph import Layer, Param
 
 Kind = Literal["int", "float", "ints", "floats", "string"]
+Storage = Literal["tagged", "float32", "bytes"]
 Scalar = int | float | str | tuple[()]
 Default = Scalar | Callable[[Mapping[str, Param]], Scalar]
 
@@ -39,15 +41,15 @@ class ParamSpec:
 
 @dataclass(frozen=True, slots=True)
 class WeightSpec:
-    """One weight as the `.bin` holds it: ncnn's name, logical shape, and whether a tag stands before it.
+    """One weight as the `.bin` holds it: ncnn's name, its logical shape and how it is stored.
 
-    The shape is outermost axis first. A tagged weight may be float32, float16, int8 or a
-    table of 256 floats with byte indices; an untagged one is raw float32.
+    The shape is outermost axis first. A "tagged" weight may be float32, float16, bfloat16, int8 or
+    a table of 256 floats with byte indices; "float32" and "bytes" have no tag.
     """
 
     name: str
     shape: tuple[int, ...]
-    tagged: bool
+    storage: Storage
 
     @property
     def size(self) -> int:
@@ -82,7 +84,7 @@ class Params:
 
     def ints(self, name: str) -> tuple[int, ...]:
         """Return an array of integers."""
-        return tuple(int_bits(item) for item in self.numbers(name))
+        return tuple(int(item) for item in self.numbers(name))
 
     def text(self, name: str) -> str:
         """Return a string parameter."""
@@ -190,47 +192,40 @@ def same(name: str) -> Callable[[Mapping[str, Param]], int]:
     return default
 
 
-def int_bits(value: float) -> int:
-    """Return the integer that ncnn finds where this number is stored: itself, or a float's 32 bits."""
-    if isinstance(value, int):
-        return value
-    try:
-        return int(struct.unpack("<i", struct.pack("<f", value))[0])
-    except OverflowError:
-        return int(struct.unpack("<i", struct.pack("<f", float("inf") if value > 0 else float("-inf")))[0])
+def _float_bits(value: int) -> float:
+    """Return the float with the bits of an integer."""
+    return float(struct.unpack("<f", struct.pack("<i", value))[0])
 
 
-def float_bits(value: float) -> float:
-    """Return the float that ncnn finds where this number is stored: itself, or an integer's 32 bits."""
-    if isinstance(value, int):
-        return float(struct.unpack("<f", struct.pack("<i", value))[0])
-    return value
+def _read(param: ParamSpec, value: Param) -> Param | None:
+    """Return a parameter as ncnn's `ParamDict::get` gives it to a layer; None is the default."""
+    if param.kind == "string":
+        return value if isinstance(value, str) else None
+    if param.kind in ("ints", "floats"):
+        return _read_array(value) if isinstance(value, tuple) else None
+    if isinstance(value, (str, tuple)) or value is None:
+        return None
+    if param.kind == "float":
+        return float(value)
+    return value if isinstance(value, int) else None
 
 
-def _read(kind: Kind, value: Param) -> Param:
-    """Return a parameter as ncnn's `ParamDict::get` hands it to a layer that asks for `kind`."""
-    if kind == "string":
-        return value if isinstance(value, str) else ""
-    if kind in ("ints", "floats"):
-        if not isinstance(value, tuple):
-            return ()
-        numbers = tuple(item for item in value if not isinstance(item, str))
-        if kind == "ints":
-            return tuple(int_bits(item) for item in numbers)
-        return tuple(float_bits(item) for item in numbers)
-    number = value if isinstance(value, (int, float)) else 0
-    return int_bits(number) if kind == "int" else float_bits(number)
+def _read_array(value: tuple[object, ...]) -> Param:
+    """Return an array of integers as it is; in a mixed one ncnn keeps the bits of the integers."""
+    numbers = tuple(item for item in value if isinstance(item, (int, float)))
+    if all(isinstance(item, int) for item in numbers):
+        return numbers
+    return tuple(_float_bits(item) if isinstance(item, int) else item for item in numbers)
 
 
 def decode(spec: LayerSpec, layer: Layer) -> Params:
     """Return all parameters that the type knows, by name, as ncnn reads them."""
     values: dict[str, Param] = {}
     for param in (*spec.params, *COMMON_PARAMS):
-        key = str(param.id)
-        if key in layer.params:
-            values[param.name] = _read(param.kind, layer.params[key])
-        else:
-            values[param.name] = param.default(values) if callable(param.default) else param.default
+        value = _read(param, layer.params.get(str(param.id)))
+        if value is None:
+            value = param.default(values) if callable(param.default) else param.default
+        values[param.name] = value
     return Params(f"layer '{layer.name}' ({layer.type})", values)
 
 
@@ -243,9 +238,10 @@ def problems(spec: LayerSpec, layer: Layer) -> tuple[str, ...]:
         if param is None:
             found.append(f"parameter {key} is not known to {spec.type}: ncnn ignores it")
         elif not _is_meant(param.kind, value):
+            read = _read(param, value)
             found.append(
-                f"parameter {key} ({param.name}) is {value!r}, but ncnn expects {_EXPECTED[param.kind]} "
-                f"and reads {_read(param.kind, value)!r}"
+                f"parameter {key} ({param.name}) is {value!r}, but ncnn expects {_EXPECTED[param.kind]} and "
+                + ("takes the default" if read is None else "older releases misread it")
             )
     return tuple(found)
 

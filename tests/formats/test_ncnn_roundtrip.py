@@ -22,8 +22,8 @@ InnerProduct             fc_2                     1 1 2 out0 0=3 1=1 2=6
 """
 CONV = np.arange(6, dtype=np.float32)
 BIN = (
-    struct.pack("<I", 0) + CONV.tobytes() + np.float32([1, 2]).tobytes()
-    + struct.pack("<I", 0x01306B47) + np.arange(6, dtype=np.float16).tobytes() + np.float32([1, 2, 3]).tobytes()
+    struct.pack("<I", 0) + CONV.tobytes() + np.float32([1, 2]).tobytes() + struct.pack("<I", 0x01306B47)
+    + np.arange(6, dtype=np.float16).tobytes() + np.float32([1, 2, 3]).tobytes()
 )  # fmt: skip
 
 

@@ -17,19 +17,22 @@ from edgekit.errors import FormatError, UserError
 from edgekit.formats.files import Buffer
 from edgekit.formats.text import Where
 from edgekit.graph import Layer, Weight
-from edgekit.ops import WeightSpec, decode, spec_of
+from edgekit.ops import WeightSpec, decode, problems, spec_of
 
 TAG_FLOAT32 = 0
 TAG_FLOAT16 = 0x01306B47
 TAG_INT8 = 0x000D4B38
 TAG_SCALED_FLOAT32 = 0x0002C056
+TAG_BFLOAT16 = 0x01348B83
 _TABLE_SIZE = 256
 _STORED: dict[int, type[np.generic]] = {
     TAG_FLOAT32: np.float32,
     TAG_FLOAT16: np.float16,
     TAG_INT8: np.int8,
     TAG_SCALED_FLOAT32: np.float32,
+    TAG_BFLOAT16: np.uint16,
 }
+_UNTAGGED: dict[str, type[np.generic]] = {"float32": np.float32, "bytes": np.uint8}
 _TAG_OF = {np.dtype(np.float32): TAG_FLOAT32, np.dtype(np.float16): TAG_FLOAT16, np.dtype(np.int8): TAG_INT8}
 _FLOAT16_PADDING = b"\x83\x22"  # what pnnx fills up with
 
@@ -42,7 +45,13 @@ def weight_layout(layer: Layer) -> tuple[WeightSpec, ...]:
         FormatError: the parameters contradict each other.
     """
     spec = spec_of(layer.type, layer.name)
-    return spec.layout(decode(spec, layer))
+    try:
+        return spec.layout(decode(spec, layer))
+    except FormatError as error:
+        found = problems(spec, layer)
+        if not found:
+            raise
+        raise FormatError(f"layer '{layer.name}' ({layer.type}): {found[0]}", error.remedy) from None
 
 
 @dataclass(slots=True)
@@ -100,8 +109,9 @@ def parse_bin(
 
 def _read_weight(cursor: _Cursor, layer: Layer, spec: WeightSpec) -> Weight:
     what = f"{spec.name} {_text(spec.shape)} of layer '{layer.name}' ({layer.type})"
-    if not spec.tagged:
-        return Weight(spec.name, cursor.array(np.float32, spec.size, what).reshape(spec.shape))
+    if spec.storage != "tagged":
+        data = cursor.array(_UNTAGGED[spec.storage], spec.size, what).reshape(spec.shape)
+        return Weight(spec.name, data, padding=_read_padding(cursor, data.nbytes, what))
     (tag,) = struct.unpack_from("<I", cursor.buffer, cursor.take(4, f"the tag of {what}"))
     table: npt.NDArray[np.float32] | None = None
     if tag in _STORED:
@@ -111,9 +121,14 @@ def _read_weight(cursor: _Cursor, layer: Layer, spec: WeightSpec) -> Weight:
         values = cursor.array(np.float32, _TABLE_SIZE, f"the value table of {what}")
         table = values.astype(np.float32, copy=False)
     data = cursor.array(dtype, spec.size, what).reshape(spec.shape)
-    pad = -data.nbytes % 4
+    padding = _read_padding(cursor, data.nbytes, what)
+    return Weight(spec.name, data, tag, table, padding, "bf16" if tag == TAG_BFLOAT16 else None)
+
+
+def _read_padding(cursor: _Cursor, size: int, what: str) -> bytes:
+    pad = -size % 4
     start = cursor.take(pad, f"the padding of {what}")
-    return Weight(spec.name, data, tag, table, bytes(cursor.buffer[start : start + pad]))
+    return bytes(cursor.buffer[start : start + pad])
 
 
 def _text(shape: tuple[int, ...]) -> str:
@@ -149,13 +164,10 @@ def _weight_bytes(layer: Layer, weight: Weight, spec: WeightSpec) -> Iterator[by
             f"{what} has shape {weight.data.shape}, its parameters announce {spec.shape}", "make them agree"
         )
     dtype = weight.data.dtype.newbyteorder("=")
-    if not spec.tagged:
-        if dtype != np.float32:
-            raise UserError(f"{what} is {dtype}, ncnn stores it as float32", "convert it to float32")
-        yield weight.data.astype("<f4", copy=False).tobytes()
-        return
-    tag = _tag(weight, dtype, what)
-    yield struct.pack("<I", tag)
+    if spec.storage == "tagged":
+        yield struct.pack("<I", _tag(weight, dtype, what))
+    elif dtype != _UNTAGGED[spec.storage]:
+        raise UserError(f"{what} is {dtype}, ncnn stores it as {spec.storage}", "convert it")
     if weight.table is not None:
         yield weight.table.astype("<f4", copy=False).tobytes()
     data = weight.data.astype(weight.data.dtype.newbyteorder("<"), copy=False).tobytes()
@@ -170,7 +182,9 @@ def _tag(weight: Weight, dtype: np.dtype[np.generic], what: str) -> int:
         if not shaped or not weight.tag or weight.tag in _STORED:
             raise UserError(f"{what} has no valid table", "256 float32, uint8 indices and a tag are needed")
         return weight.tag
-    tag = _TAG_OF.get(dtype) if weight.tag is None else weight.tag
+    tag = weight.tag
+    if tag is None:
+        tag = TAG_BFLOAT16 if weight.kind == "bf16" else _TAG_OF.get(dtype)
     if tag is None or tag not in _STORED or np.dtype(_STORED[tag]) != dtype:
         raise UserError(f"{what} is {dtype}, which does not go with its tag", "use float32, float16 or int8")
     return tag

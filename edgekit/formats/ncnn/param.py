@@ -72,22 +72,26 @@ def _check_type(layer: Layer, where: Where) -> None:
 
 
 def _shape_hints(layer: Layer, where: Where) -> dict[str, Shape]:
-    """Return the shapes that parameter 30 states, outermost axis first: (w), (h, w), (c, [d,] h, w)."""
-    hints = layer.params.get(_SHAPES_ID)
-    if not isinstance(hints, tuple) or not hints:
-        return {}
+    """Return the shapes that parameter 30 states, outermost axis first: (w), (h, w), (c, [d,] h, w).
+
+    Each output has four or five numbers: rank, w, h, [d,] c.
+    """
+    hints = layer.params.get(_SHAPES_ID, ())
+    if not isinstance(hints, tuple) or not all(isinstance(size, int) for size in hints):
+        raise _bad_hints(layer, where)
     step = len(hints) // len(layer.outputs) if layer.outputs else 0
     if step == 0:
+        return {}
+    if step not in (4, 5) or len(hints) % len(layer.outputs):
         raise _bad_hints(layer, where)
     shapes = {}
     for index, blob in enumerate(layer.outputs):
-        rank, *sizes = hints[index * step : (index + 1) * step]
-        if rank not in (1, 2, 3, 4):
-            continue
-        if len(sizes) < rank or not all(isinstance(size, int) for size in sizes):
+        rank, *sizes = (int(size) for size in hints[index * step : (index + 1) * step])
+        if not 0 <= rank < step or min(sizes) < 0:
             raise _bad_hints(layer, where)
-        axes = [*sizes[:2], sizes[3]] if rank == 3 and step == 5 else sizes[: int(rank)]
-        shapes[blob] = tuple(int(size) for size in reversed(axes))
+        if rank:
+            axes = [*sizes[:2], sizes[-1]] if rank == 3 else sizes[:rank]
+            shapes[blob] = tuple(reversed(axes))
     return shapes
 
 

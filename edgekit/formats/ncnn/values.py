@@ -1,8 +1,8 @@
 """Parameter values of an ncnn `.param`: `0=32 -23310=2,0.0,6.0 3=1.0,2.0 6="0w,-1"`.
 
-Values are those that ncnn's reader would get (`ParamDict::load_param` in `paramdict.cpp`):
-a word is a number of 15 characters at most, a float if it has a point or an exponent; an array
-names its length after -23300-id, or is just a list, whose first element then gives the type.
+The rules are those of ncnn's reader (`ParamDict::load_param` in `paramdict.cpp`): a word is a
+number unless it starts with a letter or a quote, a float if it has a point or an exponent; an
+array names its length after -23300-id, or is just a list, whose first element gives the type.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from edgekit.errors import FormatError, UserError
 from edgekit.formats.spelling import float32, spell_float
@@ -17,14 +18,14 @@ from edgekit.graph import Param
 
 MAX_PARAMS = 32  # NCNN_MAX_PARAM_COUNT
 _ARRAY_KEY = -23300
-_LONGEST_NUMBER = 15
+_LONGEST_NUMBER = 127
 _LONGEST_STRING = 255
 
-_KEY = re.compile(r"[ \t\v\f\r\n]*(-?\d{1,9})=")
-_VALUE = re.compile(r'"[^"\n]*"|[^ \t\v\f\r\n]*')
-_SPACE = re.compile(r"[ \t\v\f\r\n]*")
+_KEY = re.compile(r"([+-]?\d{1,9})=")
+_VALUE = re.compile(r'"[^"\r]*"|[^ \t\v\f\r]*')
+_SPACE = re.compile(r"[ \t\v\f]*")
 _INTEGER = re.compile(r"[+-]?\d+")
-_FLOAT = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?)(\d{1,3}))?")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -43,8 +44,9 @@ def parse_params(rest: str) -> dict[str, Token]:
         FormatError: without a place; the caller knows it.
     """
     tokens: dict[str, Token] = {}
+    rest = rest.rstrip("\r\n")
     position = 0
-    while (start := _SPACE.match(rest, position).end()) < len(rest):  # type: ignore[union-attr]
+    while (start := _skip_space(rest, position)) < len(rest):
         key = _KEY.match(rest, start)
         if key is None:
             raise FormatError(
@@ -53,9 +55,16 @@ def parse_params(rest: str) -> dict[str, Token]:
         value = _VALUE.match(rest, key.end())
         assert value is not None
         position = value.end()
+        if position < len(rest) and _skip_space(rest, position) == position:
+            raise FormatError(f"parameter {key.group(1)}: something follows the closing quote", "add a space")
         number, parsed = _parse(int(key.group(1)), value.group())
         tokens[str(number)] = Token(parsed, rest[start:position])
     return tokens
+
+
+def _skip_space(text: str, position: int) -> int:
+    space = _SPACE.match(text, position)
+    return position if space is None else space.end()
 
 
 def _parse(key: int, text: str) -> tuple[int, Param]:
@@ -93,7 +102,7 @@ def _parse_value(text: str) -> Param:
 def _string(text: str) -> str:
     if text[0] == '"' and (len(text) < 2 or text[-1] != '"'):
         raise ValueError("the string has no closing quote")
-    value = text.strip('"')
+    value = text[1:-1] if text[0] == '"' else text
     if len(value.encode()) > _LONGEST_STRING:
         raise ValueError(f"the string is longer than {_LONGEST_STRING} characters")
     return value
@@ -123,24 +132,13 @@ def _check_length(text: str) -> None:
 
 
 def _float(text: str) -> float:
-    """Return the number, or what ncnn makes of it where its reader overflows (over nine decimals).
-
-    ncnn adds up the digits before and after the point in 32-bit integers (`vstr_to_float`).
-    """
-    match = _FLOAT.fullmatch(text)
-    if match is None or not (match[2] or match[3]):
+    if not _FLOAT.fullmatch(text):
         raise ValueError(f"'{text[:20]}' is no number")
     _check_length(text)
-    meant = float(text)
-    decimals = match[3] or ""
-    read = float(int(match[2] or "0") % 2**32)
-    if decimals:
-        read += (int(decimals) % 2**32) / (10 ** len(decimals) % 2**32)
-    exponent = int(match[5] or "0")
-    scale = 10.0 ** min(exponent, 300)
-    read = read / scale if match[4] == "-" else read * scale
-    read = float32(-read if match[1] == "-" else read)
-    return meant if read == float32(meant) or abs(read - meant) <= 1e-5 * abs(meant) else read
+    value = float(text)
+    if abs(float32(value)) == float("inf"):
+        raise ValueError(f"'{text[:40]}' is beyond the range of a float32")
+    return value
 
 
 def spell(id: str, value: Param) -> str:
@@ -170,10 +168,10 @@ def _spell_number(id: str, value: object) -> str:
         if not -(1 << 31) <= value < 1 << 31:
             raise UserError(f"parameter {id}: {value} is out of range", "ncnn reads 32-bit integers")
         return str(int(value))
-    if not isinstance(value, float) or value != value:
-        raise UserError(f"parameter {id}: ncnn cannot read {value!r}", "give a number, a string or an array")
-    # ncnn takes "inf" for a word and reads 0, but overflows to infinity on its own.
-    return {"inf": "1e39", "-inf": "-1e39"}.get(str(float32(value))) or spell_float(value)
+    # ncnn takes "inf" and "nan" for strings, and reads the default instead.
+    if not isinstance(value, float) or not isfinite(float32(value)):
+        raise UserError(f"parameter {id}: ncnn cannot read {value!r}", "give a finite number")
+    return spell_float(value)
 
 
 def values_of(tokens: Mapping[str, Token]) -> dict[str, Param]:
