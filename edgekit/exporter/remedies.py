@@ -63,9 +63,14 @@ _REMEDIES: dict[str, str] = {
 }
 
 
+def short(op: str) -> str:
+    """Return the bare name of an operator of pnnx: `torch.fft.rfft` is fft_rfft, `aten::add` add."""
+    return op.rpartition("::")[2].partition(".")[2].replace(".", "_") or op.rpartition("::")[2]
+
+
 def for_op(op: str, detail: str | None, route: str) -> str:
     """Return the remedy for an operator of pnnx; `detail` may hold the expression that it stands for."""
-    names = [op.rpartition(".")[2].rpartition("::")[2], *expression_ops(detail)]
+    names = [short(op), *expression_ops(detail)]
     known = next((_REMEDIES[name] for name in names if name in _REMEDIES), None)
     return known or f"write it with operations that ncnn has, or {other_route(route)}"
 

@@ -110,8 +110,8 @@ class Run:
         outputs = {}
         for index, (name, axis) in enumerate(zip(subject.outputs.names, run.output_batch_axes, strict=True)):
             value = trace.values[trace.outputs[name]]
-            shape = value.shape or (1,)
-            outputs[name] = TensorSpec(name, f"out{index}", shape, str(value.dtype), axis)
+            axis = axis if value.ndim else None
+            outputs[name] = TensorSpec(name, f"out{index}", value.shape or (1,), str(value.dtype), axis)
         return inputs, tuple(outputs.values())
 
     def _check_structure(self, run: PnnxRun, pending: Pending, inputs: int, outputs: int) -> Graph:

@@ -105,7 +105,7 @@ def _outputs(graph: Graph, expected: int) -> Iterator[Finding]:
 
 def kinds_of(op: str, expression: Sequence[str] = ()) -> tuple[str, ...]:
     """TorchScript node kinds that an operator type of pnnx was made from."""
-    name = op.rpartition(".")[2].rpartition("::")[2]
     if op.startswith(("aten::", "prim::")):
         return (op,)
+    name = remedies.short(op)
     return tuple(f"aten::{each}" for each in (name, f"{name}_", *remedies.RELATED.get(name, ()), *expression))
