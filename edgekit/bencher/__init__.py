@@ -1,5 +1,6 @@
 """How fast a model runs in ncnn, how sure that is, how much memory it takes, and where the time goes."""
 
+from edgekit.bencher import against
 from edgekit.bencher.bench import bench
 from edgekit.bencher.result import BenchReport, Comparison, Latency, Memory, Result
 from edgekit.bencher.settings import CERTIFIED, COMPARE, QUICK, OpenMp, Pinning, Protocol
@@ -16,5 +17,6 @@ __all__ = [
     "Pinning",
     "Protocol",
     "Result",
+    "against",
     "bench",
 ]

@@ -40,7 +40,15 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     length.add_argument("--quick", action="store_true", help="at least 50 runs and 1 s (the default)")
     length.add_argument("--certified", action="store_true", help="at least 1024 runs and 60 s, cool-down")
     parser.add_argument("--compare", action="store_true", help="say which target is faster, or that none is")
+    parser.add_argument("--against", metavar="FILE", help="earlier --json; exit 1 if anything got slower")
     parser.add_argument("--pin", metavar="CPUS", help="CPUs to run on: 0,2-3, or big, little, all")
+    parser.add_argument(
+        "--openmp-wait",
+        metavar="POLICY",
+        choices=("active", "passive"),
+        default="active",
+        help="how OpenMP threads wait between layers: active or passive (default: active)",
+    )
     shared.add_files(parser, "json", "html")
 
 
@@ -71,10 +79,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(args: argparse.Namespace) -> BenchReport:
-    from edgekit.bencher import Pinning, bench
+    from edgekit.bencher import OpenMp, Pinning, against, bench
 
+    earlier = against.load(args.against) if args.against else None  # before minutes are spent on measuring
     with StatusLine("bench") as status:
-        return bench(
+        report = bench(
             args.targets,
             threads=args.threads,
             precision=args.precision,
@@ -85,5 +94,7 @@ def _measure(args: argparse.Namespace) -> BenchReport:
             inputs=dict(args.input),
             seed=args.seed or 0,
             pinning=Pinning.parse(args.pin) if args.pin else None,
+            openmp=OpenMp(wait_policy=args.openmp_wait),
             progress=status,
         )
+    return report if earlier is None else against.check(report, earlier)

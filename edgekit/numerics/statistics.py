@@ -95,13 +95,14 @@ def ratio_interval(
     numerator: Sequence[Samples],
     denominator: Sequence[Samples],
     *,
+    paired: bool = True,
     level: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
     """Percentile bootstrap interval of median(numerator) / median(denominator).
 
-    With equally many rounds on both sides, round i of one is drawn together with round i of the other: they
+    When `paired` and of equal number, round i of one side is drawn together with round i of the other: they
     ran one after the other, so a machine that is slow for a while slows both.
 
     Raises:
@@ -110,10 +111,11 @@ def ratio_interval(
     above, below = _checked_rounds(numerator), _checked_rounds(denominator)
     random = np.random.default_rng(seed)
     estimate = _ratio_of_medians(above, below)
+    together = paired and len(above) == len(below)
     ratios = []
     for _ in range(resamples):
         first = _pick(len(above), random)
-        second = first if len(below) == len(above) else _pick(len(below), random)
+        second = first if together else _pick(len(below), random)
         ratios.append(
             _ratio_of_medians(
                 [_draw(above[index], random) for index in first],
