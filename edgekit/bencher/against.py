@@ -133,7 +133,5 @@ def _rounds(latency: Mapping[str, Any]) -> list[st.Samples]:
 
 
 def _some_keys(earlier: Earlier) -> str:
-    keys = [
-        f"{target} with {threads} threads in {precision}" for target, threads, precision in earlier.rounds
-    ]
+    keys = [f"{target} with {threads} threads in {name}" for target, threads, name in earlier.rounds]
     return ", ".join(keys[:3]) + (" ..." if len(keys) > 3 else "")

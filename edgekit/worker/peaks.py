@@ -96,7 +96,7 @@ def _pointwise(channels: int, size: int, options: Mapping[str, Any], seconds: fl
 
 
 def _matrix_product(seconds: float) -> dict[str, Any]:
-    """numpy's sgemm; it runs in as many threads as OPENBLAS_NUM_THREADS says."""
+    """Time sgemm of numpy; it runs in as many threads as OPENBLAS_NUM_THREADS says."""
     random = np.random.default_rng(0)
     left, right = (random.random((_MATRIX, _MATRIX), np.float32) for _ in range(2))
     out = np.empty_like(left)

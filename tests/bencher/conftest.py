@@ -20,13 +20,13 @@ Pooling                  pool_0   1 1 5 out0 0=1 4=1
 """
 
 
-@pytest.fixture
-def small_net(tmp_path: Path) -> Path:
-    path = tmp_path / "small.param"
+@pytest.fixture(scope="session")
+def small_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("nets") / "small.param"
     path.write_text(SMALL_NET, encoding="ascii")
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def brief() -> Protocol:
     return Protocol("quick", rounds=2, min_runs=8, min_s=0.02, max_s=10.0, warmup_s=0.01, max_warmup_s=0.05)

@@ -15,13 +15,13 @@ from edgekit.bencher import BenchReport, Latency, Protocol, against
 from edgekit.errors import FormatError, UserError
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(small_net: Path, brief: Protocol) -> BenchReport:
     return _with_latency(edgekit.bench(small_net, protocol=brief, memory=False), 1.0, seed=1)
 
 
 def _with_latency(report: BenchReport, factor: float, seed: int) -> BenchReport:
-    """The same report with seeded samples around 10 ms, so that the verdict does not depend on the machine."""
+    """The same report with seeded samples around 10 ms: the verdict must not depend on the machine."""
     random = np.random.default_rng(seed)
     rounds = [0.01 * factor * np.exp(random.normal(0, 0.01, 60)) for _ in range(4)]
     (result,) = report.results

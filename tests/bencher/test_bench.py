@@ -15,7 +15,7 @@ from edgekit.errors import UserError
 from edgekit.report.bench_text import bench_text
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(small_net: Path, brief: Protocol) -> BenchReport:
     return edgekit.bench(small_net, protocol=brief)
 
