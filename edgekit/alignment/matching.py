@@ -145,14 +145,14 @@ def _moments(array: Array) -> Array:
     if numbers.dtype.kind != "f":
         numbers = numbers.astype(np.float32)
     mean = float(numbers.mean(dtype=np.float64))
-    square = float(np.dot(numbers, numbers)) / numbers.size
+    square = float(np.einsum("i,i->", numbers, numbers, dtype=np.float64)) / numbers.size
     return np.array([mean, np.sqrt(max(square - mean * mean, 0.0)), np.sqrt(max(square, 0.0))])
 
 
 def _rms(actual: Array, expected: Array) -> float:
     """Root mean square of the difference; infinite where one has a NaN or infinity."""
     difference = np.subtract(actual, expected, dtype=np.float32).reshape(-1)
-    square = float(np.dot(difference, difference)) / max(difference.size, 1)
+    square = float(np.einsum("i,i->", difference, difference)) / max(difference.size, 1)
     return float(np.sqrt(square)) if np.isfinite(square) else float("inf")
 
 

@@ -55,30 +55,61 @@ class Comparison:
     finding: Finding | None = None
 
 
+_CHUNK = 1 << 16
+
+
 def compare(actual: Array, reference: Array) -> Comparison:
-    """Compare two float arrays of any shape; integers are compared as float64."""
+    """Compare two arrays of any shape; integers are compared as float64.
+
+    Works through the arrays in pieces that stay in the cache, so that nothing of their size is allocated.
+    """
     if actual.shape != reference.shape:
         return Comparison(None, Finding.SHAPE)
     if actual.size == 0:
         return Comparison(None, Finding.EMPTY)
-    difference = np.subtract(actual, reference, dtype=np.float64).reshape(-1)
-    largest = float(np.max(np.abs(difference)))
-    if not np.isfinite(largest):
+    y, r = actual.reshape(-1), reference.reshape(-1)
+    sums = _Sums()
+    for start in range(0, y.size, _CHUNK):
+        sums.add(y[start : start + _CHUNK], r[start : start + _CHUNK])
+    if not np.isfinite(sums.largest):
         return _not_finite(actual, reference)
-    y = np.asarray(actual, np.float64).reshape(-1)
-    r = np.asarray(reference, np.float64).reshape(-1)
-    error, signal, power = float(difference @ difference), float(r @ r), float(y @ y)
-    peak = float(np.max(np.abs(r)))
-    metrics = Metrics(
-        max_abs=largest,
-        max_rel=largest / peak if peak > 0 else (0.0 if largest == 0 else float("inf")),
-        rmse=float(np.sqrt(error / r.size)),
-        cosine=_cosine(float(y @ r), power, signal),
-        snr_db=_snr_db(signal, error),
-        ulp=_ulp(difference, reference),
-    )
-    zero = power == 0 and signal > 0
-    return Comparison(metrics, Finding.ALL_ZERO if zero else None)
+    zero = sums.power == 0 and sums.signal > 0
+    return Comparison(sums.metrics(y.size), Finding.ALL_ZERO if zero else None)
+
+
+class _Sums:
+    """What the metrics are made of, summed in float64 piece by piece."""
+
+    def __init__(self) -> None:
+        self.largest = self.peak = self.error = self.signal = self.power = self.product = self.ulp = 0.0
+
+    def add(self, actual: Array, reference: Array) -> None:
+        """Take in one piece. einsum sums in plain loops: a threaded BLAS would cost more than it saves."""
+        y, r = actual.astype(np.float64), reference.astype(np.float64)
+        difference = y - r
+        size = np.abs(difference)
+        self.largest = float(np.maximum(self.largest, size.max()))  # keeps NaN
+        self.peak = max(self.peak, float(np.abs(r).max()))
+        self.error += float(np.einsum("i,i->", difference, difference))
+        self.signal += float(np.einsum("i,i->", r, r))
+        self.power += float(np.einsum("i,i->", y, y))
+        self.product += float(np.einsum("i,i->", y, r))
+        self.ulp = max(self.ulp, float(np.max(size / _spacing(reference))))
+
+    def metrics(self, count: int) -> Metrics:
+        """Return the metrics over `count` elements."""
+        if self.peak > 0:
+            max_rel = self.largest / self.peak
+        else:
+            max_rel = 0.0 if self.largest == 0 else float("inf")
+        return Metrics(
+            max_abs=self.largest,
+            max_rel=max_rel,
+            rmse=float(np.sqrt(self.error / count)),
+            cosine=_cosine(self.product, self.power, self.signal),
+            snr_db=_snr_db(self.signal, self.error),
+            ulp=self.ulp,
+        )
 
 
 def _not_finite(actual: Array, reference: Array) -> Comparison:
@@ -102,12 +133,15 @@ def _snr_db(signal: float, error: float) -> float:
     return float(10 * np.log10(signal / error)) if signal > 0 else float("-inf")
 
 
-def _ulp(difference: Array, reference: Array) -> float:
-    """Largest difference in units in the last place of the float32 reference.
+_EXPONENT = np.int32(0x7F800000)
+
+
+def _spacing(reference: Array) -> Array:
+    """Distance from each |r| to the next float32: 2^-23 of the power of two below it, read off the bits.
 
     |r| below the smallest normal number counts as that number, so that the distance of a rounding
     error from an exact zero does not become astronomical: there it is max_abs that speaks.
     """
-    magnitude = np.maximum(np.abs(reference.astype(np.float32, copy=False)), np.finfo(np.float32).tiny)
-    spacing = np.spacing(magnitude).astype(np.float64).reshape(-1)
-    return float(np.max(np.abs(difference) / spacing))
+    bits = np.ascontiguousarray(reference, np.float32).view(np.int32) & _EXPONENT
+    power = np.maximum(bits.view(np.float32), np.finfo(np.float32).tiny)
+    return power.astype(np.float64) * 2.0**-23
