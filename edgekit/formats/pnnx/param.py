@@ -10,7 +10,7 @@ which `?` is open.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from edgekit.errors import FormatError
@@ -74,7 +74,12 @@ def parse_param(data: bytes, file: str) -> ParsedParam:
     blobs: dict[str, Announced] = {}
     for record in document.records:
         line = _parse_line(record)
-        blobs |= line.blobs
+        for name, blob in line.blobs.items():
+            if blobs.setdefault(name, blob) != blob:
+                raise record.where.error(
+                    f"blob '{name}' is {_spell_shape(blob)} here, but {_spell_shape(blobs[name])} before",
+                    "the file was edited or damaged: export the model again",
+                )
         announced.append(line.weights)
         layers.append(
             Layer(record.type, record.name, record.inputs, record.outputs, line.params, text=record.text)
@@ -147,22 +152,42 @@ def dump_param(graph: Graph) -> str:
     Raises:
         UserError: a parameter has a value that pnnx cannot read.
     """
-    return join_document(graph, [_line(layer, graph) for layer in graph.layers])
-
-
-def _line(layer: Layer, graph: Graph) -> str:
-    wanted = _wanted(layer, graph)
-    old = Line()
-    if layer.text is not None:
-        record = parse_record(layer.text, layer.text, Where(layer.name))
-        old = _parse_line(record)
+    records = [_record(layer) for layer in graph.layers]
+    old = [Line() if record is None else _parse_line(record) for record in records]
+    mentioned = {name for line in old for name in line.blobs}
+    lines = []
+    for layer, record, said in zip(graph.layers, records, old, strict=True):
+        wanted = _wanted(layer, graph)
         # A graph that was read without its .bin still announces the weights.
-        wanted.weights = wanted.weights or old.weights
-        same_head = (record.type, record.name, record.inputs, record.outputs) == (
-            layer.type, layer.name, layer.inputs, layer.outputs
-        )  # fmt: skip
-        if same_head and _identity(old) == _identity(wanted):
-            return layer.text
+        wanted.weights = wanted.weights or said.weights
+        if record is not None and _holds(record, said, layer, wanted, mentioned):
+            lines.append(record.text)
+        else:
+            lines.append(_spell(layer, wanted, said))
+    return join_document(graph, lines)
+
+
+def _record(layer: Layer) -> Record | None:
+    """Return the line from which a layer was read."""
+    return None if layer.text is None else parse_record(layer.text, layer.text, Where(layer.name))
+
+
+def _holds(record: Record, said: Line, layer: Layer, wanted: Line, mentioned: Set[str]) -> bool:
+    """Tell whether an old line still says all that it has to.
+
+    A line need not repeat the shape of a blob, as long as some line gives it.
+    """
+    head = (layer.type, layer.name, layer.inputs, layer.outputs)
+    return (
+        (record.type, record.name, record.inputs, record.outputs) == head
+        and repr((said.params, said.weights)) == repr((wanted.params, wanted.weights))
+        and all(wanted.blobs.get(name) == blob for name, blob in said.blobs.items())
+        and all(name in said.blobs or name in mentioned for name in wanted.blobs)
+    )
+
+
+def _spell(layer: Layer, wanted: Line, old: Line) -> str:
+    """Return a fresh line, with the old spelling of each value that is still the same."""
     parts = [layer_columns(layer.type, layer.name, layer.inputs, layer.outputs)]
     for key, value in wanted.params.items():
         if not key.startswith("$"):
@@ -187,9 +212,8 @@ def _wanted(layer: Layer, graph: Graph) -> Line:
 
 def announced_weights(layer: Layer) -> Mapping[str, Announced]:
     """Return the weights that the line announces from which the layer was read."""
-    if layer.text is None:
-        return {}
-    return _parse_line(parse_record(layer.text, layer.text, Where(layer.name))).weights
+    record = _record(layer)
+    return {} if record is None else _parse_line(record).weights
 
 
 def announce(weight: Weight) -> Announced:
@@ -204,10 +228,6 @@ def announce(weight: Weight) -> Announced:
             f"weight '{weight.name}' is {name}, which pnnx cannot store", "convert it to float32"
         )
     return Announced(weight.data.shape, kind)
-
-
-def _identity(line: Line) -> str:
-    return repr((line.params, line.weights, sorted(line.blobs.items())))
 
 
 def _spell_shape(announced: Announced) -> str:
