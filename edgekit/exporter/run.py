@@ -18,7 +18,7 @@ from edgekit.bundle import ConverterWarning, Manifest, TensorSpec
 from edgekit.devices import Device, WorkerCrashed, WorkerError
 from edgekit.exporter import compare, remedies, structure
 from edgekit.exporter.inputs import probe
-from edgekit.exporter.reference import write_reference
+from edgekit.exporter.reference import guilty_layers, write_reference
 from edgekit.exporter.request import Request
 from edgekit.exporter.result import (
     ExportError,
@@ -32,6 +32,7 @@ from edgekit.formats import ncnn
 from edgekit.graph import Graph
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.schema import write_json
+from edgekit.verifier import VerifyReport
 
 if TYPE_CHECKING:
     from edgekit.exporter.routes import Pending
@@ -146,8 +147,11 @@ class Run:
             checks = compare.compare(outputs, traces, answers)
         failed = [check for check in checks if not check.passed]
         if failed:
+            findings = subject.explain(failed, probes, traces, self._request.route)
+            with self._step("looking for the guilty layer", "blame"):
+                verdict = self._judge(ncnn.read(run.param, run.bin), run, inputs, outputs, traces)
             raise ExportMismatch(
-                subject.explain(failed, probes, traces, self._request.route),
+                (*findings, *guilty_layers(verdict)),
                 log="\n".join(self._log),
                 warnings=tuple(self._warnings),
             )
@@ -167,8 +171,11 @@ class Run:
         """Write the bundle's files, the manifest last."""
         shutil.copyfile(run.param, self._folder / bundle.PARAM_FILE)
         shutil.copyfile(run.bin, self._folder / bundle.BIN_FILE)
-        with self._step("aligning layers", "align"):
-            aligned = write_reference(self._folder, graph, inputs, outputs, traces, self._device)
+        with self._step("comparing layer by layer", "align"):
+            verdict = self._judge(graph, run, inputs, outputs, traces)
+        guilty = guilty_layers(verdict)
+        if guilty:
+            raise ExportMismatch(guilty, log="\n".join(self._log), warnings=tuple(self._warnings))
         rewrites = (*subject.notes, *pending.rewrites)
         (self._folder / bundle.LOG_FILE).write_text(self._log_text(rewrites), "utf-8")
         aliases = dict(subject.outputs.aliases)
@@ -200,8 +207,22 @@ class Run:
             checks=checks,
             warnings=manifest.warnings,
             rewrites=rewrites,
-            aligned_layers=aligned,
+            aligned_layers=verdict.compared,
             timings_s=dict(self._timings_s),
+        )
+
+    def _judge(
+        self,
+        graph: Graph,
+        run: PnnxRun,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        traces: list[Trace],
+    ) -> VerifyReport:
+        """Align and judge every layer on the probes of the first shape."""
+        first_shape = traces[:2]
+        return write_reference(
+            self._folder, graph, run.param, run.bin, inputs, outputs, first_shape, self._device
         )
 
     def _log_text(self, rewrites: tuple[str, ...]) -> str:
