@@ -189,14 +189,16 @@ def file_sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def staged_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
+def staged_folder(target: str | os.PathLike[str], marker: str = MANIFEST_FILE) -> Iterator[Path]:
     """Yield a temporary folder that takes the place of `target` when the block ends well.
 
+    An earlier folder there is replaced when it holds the file `marker`, by which it is known as ours.
+
     Raises:
-        UserError: the place cannot be written, or holds something that is not a bundle.
+        UserError: the place cannot be written, or holds something that is not ours.
     """
     place = Path(target).absolute()
-    _check_replaceable(place)
+    _check_replaceable(place, marker)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
@@ -215,12 +217,12 @@ def staged_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _check_replaceable(place: Path) -> None:
+def _check_replaceable(place: Path, marker: str) -> None:
     if place.is_dir() and not any(place.iterdir()):
         return
-    if place.exists() and not (place / MANIFEST_FILE).is_file():
+    if place.exists() and not (place / marker).is_file():
         raise UserError(
-            f"'{place}' exists and is not a bundle", "choose another folder with -o, or remove it yourself"
+            f"'{place}' exists and holds no {marker}", "choose another folder with -o, or remove it yourself"
         )
 
 

@@ -1,0 +1,120 @@
+"""Which kernel path of ncnn is to blame for a culprit: the same layer alone, one switch at a time.
+
+A layer that is wrong because of its weights or parameters stays wrong whatever path computes it. One that
+is right with winograd off, or with packing off, is wrong in that path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit.alignment.model import Alignment, LayerAlignment
+from edgekit.alignment.sample import Sample
+from edgekit.numerics.floors import floor
+from edgekit.numerics.metrics import compare
+from edgekit.runtimes.ncnn import FP32, PRECISIONS, Case, Feed, run_cases
+from edgekit.verifier.run import Artefact
+
+_HALF: Mapping[str, bool] = {
+    "use_fp16_packed": False,
+    "use_fp16_storage": False,
+    "use_fp16_arithmetic": False,
+}
+
+_SWITCHES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    ("winograd", "the winograd convolution", {"use_winograd_convolution": False}),
+    ("sgemm", "the matrix-product convolution (sgemm)", {"use_sgemm_convolution": False}),
+    ("packing", "the packed channel layout", {"use_packing_layout": False}),
+    ("fp16-arithmetic", "half-precision arithmetic", {"use_fp16_arithmetic": False}),
+    ("fp16", "half-precision storage", _HALF),
+    ("bf16", "bfloat16 storage", {"use_bf16_storage": False, "use_bf16_packed": False}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What switching a path off does to one culprit.
+
+    `blamed` names the paths without which the layer is right; empty when no path makes a difference,
+    which means that the layer itself (its weights or parameters) is wrong. `errors` holds the isolated
+    max_abs for every path that was switched off, None where ncnn gave nothing.
+    """
+
+    layer: str
+    index: int
+    blamed: tuple[str, ...]
+    sentence: str
+    errors: Mapping[str, float | None]
+
+
+def attribute(
+    artefact: Artefact, alignment: Alignment, sample: Sample, culprits: Sequence[int]
+) -> tuple[Attribution, ...]:
+    """Run every culprit (layer indices) alone with each path switched off that the precision has on."""
+    layers = [alignment.layers[index] for index in culprits if alignment.layers[index].outputs]
+    if not layers:
+        return ()
+    base = PRECISIONS[artefact.precision]
+    trials = [
+        (name, words, {**base, **off}, artefact.threads)
+        for name, words, off in _SWITCHES
+        if any(base.get(option, True) for option in off)
+    ]
+    if artefact.threads > 1:
+        trials.append(("threads", "running on several threads", dict(base), 1))
+    errors: dict[int, dict[str, float | None]] = {layer.index: {} for layer in layers}
+    for name, _, options, threads in trials:
+        for layer, error in zip(layers, _errors(artefact, alignment, sample, layers, options, threads), strict=True):
+            errors[layer.index][name] = error
+    words = {name: text for name, text, _, _ in trials}
+    return tuple(_conclude(layer, errors[layer.index], _limit(layer, sample), words) for layer in layers)
+
+
+def _errors(
+    artefact: Artefact,
+    alignment: Alignment,
+    sample: Sample,
+    layers: Sequence[LayerAlignment],
+    options: Mapping[str, Any],
+    threads: int,
+) -> list[float | None]:
+    cases = [
+        Case(
+            str(layer.index),
+            {blob: Feed(sample.blobs[blob], alignment.blobs[blob].layout.batch_axis) for blob in layer.anchors},
+            layer.outputs,
+        )
+        for layer in layers
+    ]
+    reply = run_cases(
+        artefact.device, artefact.param, artefact.weights, cases, {**FP32, **options}, threads=threads
+    )
+    reply.close()
+    found: list[float | None] = []
+    for layer in layers:
+        worst: float | None = 0.0
+        for blob in layer.outputs:
+            actual = reply.tensors.get(f"{layer.index}:{blob}")
+            metrics = None if actual is None else compare(actual, sample.blobs[blob]).metrics
+            worst = None if metrics is None or worst is None else max(worst, metrics.max_abs)
+        found.append(worst)
+    return found
+
+
+def _limit(layer: LayerAlignment, sample: Sample) -> float:
+    """The float32 floor: a path is cleared when the layer is right in full precision without it."""
+    return max(floor(sample.noise[blob].isolated) for blob in layer.outputs)
+
+
+def _conclude(
+    layer: LayerAlignment, errors: Mapping[str, float | None], limit: float, words: Mapping[str, str]
+) -> Attribution:
+    blamed = tuple(name for name, error in errors.items() if error is not None and error <= limit)
+    if blamed:
+        paths = " or ".join(words[name] for name in blamed)
+        sentence = f"right without {paths}: the fault is in that path of ncnn"
+    else:
+        sentence = "wrong on every path of ncnn: the layer's own weights or parameters are at fault"
+    return Attribution(layer.name, layer.index, blamed, sentence, dict(errors))
