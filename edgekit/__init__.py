@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from edgekit.errors import EdgekitError, UserError
+from edgekit.errors import EdgekitError, UserError, missing_package
 
 if TYPE_CHECKING:
     from edgekit.bencher.bench import bench
@@ -30,11 +30,18 @@ _HOME_OF = {
 
 
 def __getattr__(name: str) -> object:
-    """Import the package behind a public function on first use."""
+    """Import the package behind a public function on first use.
+
+    Raises:
+        MissingPackage: that package needs an extra of edgekit that is not installed.
+    """
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
-    value: object = getattr(importlib.import_module(home), name)
+    try:
+        value: object = getattr(importlib.import_module(home), name)
+    except ModuleNotFoundError as error:
+        raise missing_package(error) or error from None
     globals()[name] = value
     return value
 

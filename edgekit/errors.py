@@ -54,6 +54,26 @@ class MissingPackage(UserError):
         )
 
 
+_EXTRA_OF_MODULE = {
+    "torch": "torch",
+    "safetensors": "torch",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxsim": "onnx",
+    "ncnn": "ncnn",
+    "pnnx": "ncnn",
+    "matplotlib": "report",
+    "PIL": "report",
+}
+
+
+def missing_package(error: ModuleNotFoundError) -> MissingPackage | None:
+    """Return the error that names the extra to install, or None when no extra brings the module."""
+    module = (error.name or "").partition(".")[0]
+    extra = _EXTRA_OF_MODULE.get(module)
+    return None if extra is None else MissingPackage(module, extra)
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional module, or raise `MissingPackage` naming the extra that brings it."""
     try:

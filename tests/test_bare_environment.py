@@ -100,3 +100,15 @@ def test_an_export_names_the_extra_to_install(bare: Path, tmp_path: Path) -> Non
         "  remedy: install it with: pip install 'edgekit[torch]'",
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_api_names_the_extra_to_install(bare: Path, tmp_path: Path) -> None:
+    code = """
+import edgekit
+try:
+    edgekit.export("mobilenet_v2", "bundle")
+except edgekit.UserError as error:
+    print(type(error).__name__, error.remedy)
+"""
+    result = run(bare, "-c", code, cwd=tmp_path)
+    assert result.stdout == "MissingPackage install it with: pip install 'edgekit[torch]'\n", result.stderr

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgekit.errors import missing_package
 from edgekit.toolchain.environment import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +35,16 @@ def test_doctor_knows_the_packages_of_every_extra() -> None:
     extras = {name: set(names(PROJECT["optional-dependencies"][name])) for name in PACKAGES if name}
     assert {extra: set(packages) for extra, packages in PACKAGES.items() if extra} == extras
     assert set(names(PROJECT["dependencies"])) == set(PACKAGES[""])
+
+
+def test_a_missing_module_names_the_extra_that_brings_it() -> None:
+    modules = {"pillow": "PIL"}
+    for extra, packages in PACKAGES.items():
+        for package in packages if extra else ():
+            error = missing_package(ModuleNotFoundError(name=modules.get(package, package) + ".inner"))
+            assert error is not None, package
+            assert error.extra == extra
+    assert missing_package(ModuleNotFoundError(name="numpy")) is None
 
 
 def test_every_extra_is_in_all_but_dev() -> None:

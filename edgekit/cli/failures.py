@@ -12,7 +12,7 @@ import tempfile
 import traceback
 from types import FrameType
 
-from edgekit.errors import EXIT_BUG, EXIT_USER_ERROR, EdgekitError, UserError
+from edgekit.errors import EXIT_BUG, EXIT_USER_ERROR, EdgekitError, UserError, missing_package
 
 DEBUG_VARIABLE = "EDGEKIT_DEBUG"
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -39,13 +39,8 @@ def exit_code_of(error: BaseException) -> int:
     """Tell the user about `error` on stderr and return the exit code that it means."""
     if isinstance(error, EdgekitError) and error.exit_code == EXIT_USER_ERROR:
         return _user_error(error)
-    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("edgekit"):
-        return _user_error(
-            UserError(
-                f"package '{error.name}' is not installed",
-                "install it; edgekit's own come with: pip install 'edgekit[all]'",
-            )
-        )
+    if isinstance(error, ModuleNotFoundError) and (missing := missing_package(error)):
+        return _user_error(missing)
     if isinstance(error, KeyboardInterrupt):
         _say("edgekit: interrupted")
         return EXIT_INTERRUPTED

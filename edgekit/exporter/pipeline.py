@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.bundle import staged_folder
 from edgekit.devices import open_device
+from edgekit.errors import require
 from edgekit.exporter.inputs import InputSpec, ShapeLike, input_specs
 from edgekit.exporter.request import Request, WeightOptions, weights_path
 from edgekit.exporter.result import ExportResult
@@ -42,7 +43,7 @@ def export(
     None are the recipe's, else the defaults: route pnnx, precision fp32, seed 0.
 
     Raises:
-        UserError: the model or its weights cannot be loaded (exit code 2).
+        UserError: the model or its weights cannot be loaded, or torch is not installed (exit code 2).
         ExportError: the model cannot be converted as it is; every finding has a remedy (exit code 2).
         ExportMismatch: it converts, but the result computes something else (exit code 1).
     """
@@ -55,6 +56,7 @@ def export(
         weights=WeightOptions(weights_path(weights), allow_missing, allow_unexpected),
         seed=seed or 0,
     )
+    require("torch", "torch")
     with staged_folder(out) as staging:
         result = Run(request, staging, open_device(device), progress or (lambda _: None)).execute()
     return replace(result, path=Path(out))
