@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from edgekit.cli.args import STDOUT
 from edgekit.errors import UserError
-from edgekit.schema import dumps, write_text
 
 _KINDS = ("json", "html", "junit")
 
@@ -29,6 +28,8 @@ def deliver(
     `document` is anything that `edgekit.schema.to_json` takes; `html` and `junit` are called only
     when their file is wanted.
     """
+    from edgekit.schema import dumps, write_text  # imports more than a help text should wait for
+
     makers: dict[str, Callable[[], str] | None] = {
         "json": lambda: dumps(document),
         "html": html,
