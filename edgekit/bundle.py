@@ -1,7 +1,7 @@
 """The bundle: the folder that `export` writes and every other command reads.
 
     model.ncnn.param  model.ncnn.bin   the model
-    manifest.json                      what it is: inputs, outputs, route, precision, tools, sha256 of each file
+    manifest.json                      inputs, outputs, route, precision, tools, sha256 of each file
     alignment.json                     which PyTorch tensor each ncnn blob stands for
     reference.npz                      seeded inputs and reference captures
     converter.log                      what the converter said
@@ -177,7 +177,7 @@ def _tensor_spec(entry: Mapping[str, Any]) -> TensorSpec:
 
 def _plain_name(name: str) -> str:
     """A file of a bundle lies in the bundle: no folder, no way out of it."""
-    if not name or os.path.basename(name) != name or name in (".", ".."):
+    if not name or Path(name).name != name or "\\" in name:
         raise ValueError(f"'{name}' is not a plain file name")
     return name
 

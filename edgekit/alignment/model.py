@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from edgekit.alignment.layout import Layout
 from edgekit.runtimes.trace import Source
 
 
-class Method(str, Enum):
+class Method(StrEnum):
     """How an alignment was found, from strongest to weakest."""
 
     INPUT = "input"

@@ -5,7 +5,7 @@ function, so their distance is bounded by what rounding does to that function:
 
 E_t   max|f32(x) - f64(x)|   how far PyTorch's own float32 is from float64 on these very inputs: another
                              order of summation (ncnn's) is wrong by about as much. A maximum over few
-                             elements can be lucky, and summation orders differ by a factor, hence ACCUMULATION.
+                             elements can be lucky, and orders differ by a factor, hence ACCUMULATION.
 u max|y|                     half a unit in the last place of the largest result: E_t can be 0 by luck.
 E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once does: the conditioning. A layer
                              that subtracts large numbers (a norm over nearly constant input) amplifies
@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-UNITS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "fp16s": 2.0**-11, "bf16": 2.0**-8}
+UNITS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "fp16-storage": 2.0**-11, "bf16": 2.0**-8}
 """Unit of rounding (half the spacing of numbers near 1) of each precision."""
 
 ACCUMULATION = 64.0

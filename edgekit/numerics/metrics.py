@@ -7,7 +7,7 @@ exist is NaN, and `Comparison.finding` says why.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-class Finding(str, Enum):
+class Finding(StrEnum):
     """What makes two arrays incomparable, or a result worthless, whatever the metrics say."""
 
     SHAPE = "shape"
@@ -36,7 +36,8 @@ class Metrics:
     rmse      sqrt(sum (y - r)^2 / n)
     cosine    sum(y r) / (|y| |r|); 1 when both are zero, 0 when only one is
     snr_db    10 log10(sum r^2 / sum (y - r)^2); infinite when the arrays are equal
-    ulp       max over elements of |y - r| / spacing(|r|), with the float32 spacing of max(|r|, tiny)
+    ulp       max over elements of |y - r| / spacing(|r|), float32 spacing; |r| below 2^-10 max|r| counts as
+              that, since near an exact zero the distance in ulp means nothing: there max_abs speaks
     """
 
     max_abs: float
@@ -68,7 +69,7 @@ def compare(actual: Array, reference: Array) -> Comparison:
     if actual.size == 0:
         return Comparison(None, Finding.EMPTY)
     y, r = actual.reshape(-1), reference.reshape(-1)
-    sums = _Sums()
+    sums = _Sums(_peak(r))
     for start in range(0, y.size, _CHUNK):
         sums.add(y[start : start + _CHUNK], r[start : start + _CHUNK])
     if not np.isfinite(sums.largest):
@@ -80,8 +81,9 @@ def compare(actual: Array, reference: Array) -> Comparison:
 class _Sums:
     """What the metrics are made of, summed in float64 piece by piece."""
 
-    def __init__(self) -> None:
-        self.largest = self.peak = self.error = self.signal = self.power = self.product = self.ulp = 0.0
+    def __init__(self, peak: float) -> None:
+        self.peak = peak
+        self.largest = self.error = self.signal = self.power = self.product = self.ulp = 0.0
 
     def add(self, actual: Array, reference: Array) -> None:
         """Take in one piece. einsum sums in plain loops: a threaded BLAS would cost more than it saves."""
@@ -89,22 +91,18 @@ class _Sums:
         difference = y - r
         size = np.abs(difference)
         self.largest = float(np.maximum(self.largest, size.max()))  # keeps NaN
-        self.peak = max(self.peak, float(np.abs(r).max()))
         self.error += float(np.einsum("i,i->", difference, difference))
         self.signal += float(np.einsum("i,i->", r, r))
         self.power += float(np.einsum("i,i->", y, y))
         self.product += float(np.einsum("i,i->", y, r))
-        self.ulp = max(self.ulp, float(np.max(size / _spacing(reference))))
+        self.ulp = max(self.ulp, float(np.max(size / _spacing(reference, self.peak))))
 
     def metrics(self, count: int) -> Metrics:
         """Return the metrics over `count` elements."""
-        if self.peak > 0:
-            max_rel = self.largest / self.peak
-        else:
-            max_rel = 0.0 if self.largest == 0 else float("inf")
+        without_peak = 0.0 if self.largest == 0 else float("inf")
         return Metrics(
             max_abs=self.largest,
-            max_rel=max_rel,
+            max_rel=self.largest / self.peak if self.peak > 0 else without_peak,
             rmse=float(np.sqrt(self.error / count)),
             cosine=_cosine(self.product, self.power, self.signal),
             snr_db=_snr_db(self.signal, self.error),
@@ -134,14 +132,21 @@ def _snr_db(signal: float, error: float) -> float:
 
 
 _EXPONENT = np.int32(0x7F800000)
+_SMALL = 2.0**-10
 
 
-def _spacing(reference: Array) -> Array:
-    """Distance from each |r| to the next float32: 2^-23 of the power of two below it, read off the bits.
+def _peak(reference: Array) -> float:
+    """max|r| of the finite elements."""
+    low, high = float(reference.min()), float(reference.max())
+    if np.isfinite(low) and np.isfinite(high):
+        return max(-low, high, 0.0)
+    finite = reference[np.isfinite(reference)]
+    return float(np.abs(finite).max()) if finite.size else 0.0
 
-    |r| below the smallest normal number counts as that number, so that the distance of a rounding
-    error from an exact zero does not become astronomical: there it is max_abs that speaks.
-    """
-    bits = np.ascontiguousarray(reference, np.float32).view(np.int32) & _EXPONENT
-    power = np.maximum(bits.view(np.float32), np.finfo(np.float32).tiny)
-    return power.astype(np.float64) * 2.0**-23
+
+def _spacing(reference: Array, peak: float) -> Array:
+    """Distance from each |r| to the next float32: 2^-23 of the power of two below it, read off the bits."""
+    least = max(_SMALL * peak, float(np.finfo(np.float32).tiny))
+    magnitude = np.maximum(np.abs(reference.astype(np.float32)), np.float32(least))
+    bits = magnitude.view(np.int32) & _EXPONENT
+    return bits.view(np.float32).astype(np.float64) * 2.0**-23

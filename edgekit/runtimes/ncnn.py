@@ -32,7 +32,7 @@ PRECISIONS: Mapping[str, Mapping[str, bool]] = {
         "use_fp16_storage": True,
         "use_fp16_arithmetic": True,
     },
-    "fp16s": {**FP32, "use_fp16_packed": True, "use_fp16_storage": True},
+    "fp16-storage": {**FP32, "use_fp16_packed": True, "use_fp16_storage": True},
     "bf16": {**FP32, "use_bf16_storage": True, "use_bf16_packed": True},
 }
 """Precision name -> ncnn options. fp16 takes effect on ARMv8.2; x86 keeps float32."""

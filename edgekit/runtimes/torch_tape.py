@@ -8,10 +8,12 @@ are never overwritten and nothing has to be copied.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -27,6 +29,7 @@ from edgekit.runtimes.trace import Array, Node, Source, Trace
 
 _TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PACKAGE_PARENT = Path(__file__).absolute().parents[2]
 _RECURRENT = frozenset({"torch.gru", "torch.lstm", "torch.rnn_tanh", "torch.rnn_relu"})
 
 
@@ -66,7 +69,10 @@ class _Recorder:
         self.functions: list[str] = []
         self.recurrent: int | None = None
         self.recurrent_calls = 0
-        named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+        named = [
+            *module.named_parameters(remove_duplicate=False),
+            *module.named_buffers(remove_duplicate=False),
+        ]
         self.parameter_names = {id(tensor): name for name, tensor in reversed(named)}
         self.parameters = [tensor for _, tensor in named]
 
@@ -143,7 +149,7 @@ class _Recorder:
         module = self.modules[-1] if self.modules else ""
         if frame is None:
             return Source(module, op)
-        return Source(module, op, frame.f_code.co_filename, frame.f_lineno)
+        return Source(module, op, shown_path(frame.f_code.co_filename), frame.f_lineno)
 
     def _adopt(self, tensor: torch.Tensor) -> int:
         """Give a tensor a value id. The tape keeps it alive, so its `id()` stays its own.
@@ -206,7 +212,7 @@ class _Operations(TorchDispatchMode):
     """Sees every operation that reaches a kernel."""
 
     def __init__(self, recorder: _Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.recorder = recorder
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -236,6 +242,21 @@ class _FunctionNames(TorchFunctionMode):
                 return func(*args, **(kwargs or {}))
         finally:
             recorder.recurrent = None
+
+
+@functools.cache
+def shown_path(file: str) -> str:
+    """Return a source file as reports name it: from the package's or the working folder on, else whole.
+
+    A bundle then holds no path of the machine that made it, as far as the model lies below one of the two.
+    """
+    if file.startswith("<"):
+        return file
+    path = Path(file).absolute()
+    for root in (_PACKAGE_PARENT, Path.cwd()):
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return str(path)
 
 
 def _numpy(tensor: torch.Tensor) -> Array:

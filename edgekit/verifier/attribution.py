@@ -1,4 +1,7 @@
-"""Which kernel path of ncnn is to blame for a culprit: the same layer alone, one switch at a time.
+"""Why is a culprit wrong: how its result differs, and which kernel path of ncnn is to blame.
+
+The culprits run alone again: once as they did, to compare what they give with the reference, then
+with one switch of ncnn turned off at a time.
 
 A layer that is wrong because of its weights or parameters stays wrong whatever path computes it. One that
 is right with winograd off, or with packing off, is wrong in that path.
@@ -13,8 +16,9 @@ from typing import Any
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.numerics.floors import floor
-from edgekit.numerics.metrics import compare
+from edgekit.numerics.metrics import Array, compare
 from edgekit.runtimes.ncnn import FP32, PRECISIONS, Case, Feed, run_cases
+from edgekit.verifier.diagnosis import diagnose
 from edgekit.verifier.run import Artefact
 
 _HALF: Mapping[str, bool] = {
@@ -44,15 +48,20 @@ class Attribution:
 
     layer: str
     index: int
+    diagnosis: str | None
     blamed: tuple[str, ...]
     sentence: str
     errors: Mapping[str, float | None]
 
 
+Answer = Mapping[str, Array | None]
+"""What ncnn gave for each output blob of a layer that ran alone."""
+
+
 def attribute(
     artefact: Artefact, alignment: Alignment, sample: Sample, culprits: Sequence[int]
 ) -> tuple[Attribution, ...]:
-    """Run every culprit (layer indices) alone with each path switched off that the precision has on."""
+    """Run every culprit (layer indices) alone, with each path switched off that the precision has on."""
     layers = [alignment.layers[index] for index in culprits if alignment.layers[index].outputs]
     if not layers:
         return ()
@@ -64,26 +73,39 @@ def attribute(
     ]
     if artefact.threads > 1:
         trials.append(("threads", "running on several threads", dict(base), 1))
-    errors: dict[int, dict[str, float | None]] = {layer.index: {} for layer in layers}
-    for name, _, options, threads in trials:
-        for layer, error in zip(layers, _errors(artefact, alignment, sample, layers, options, threads), strict=True):
-            errors[layer.index][name] = error
+    plain = _run(artefact, alignment, sample, layers, base, artefact.threads)
+    switched = {
+        name: _run(artefact, alignment, sample, layers, options, threads)
+        for name, _, options, threads in trials
+    }
     words = {name: text for name, text, _, _ in trials}
-    return tuple(_conclude(layer, errors[layer.index], _limit(layer, sample), words) for layer in layers)
+    return tuple(
+        _conclude(
+            layer,
+            _diagnosis(layer, plain[number], sample),
+            {name: _error(layer, answers[number], sample) for name, answers in switched.items()},
+            _limit(layer, sample),
+            words,
+        )
+        for number, layer in enumerate(layers)
+    )
 
 
-def _errors(
+def _run(
     artefact: Artefact,
     alignment: Alignment,
     sample: Sample,
     layers: Sequence[LayerAlignment],
     options: Mapping[str, Any],
     threads: int,
-) -> list[float | None]:
+) -> list[Answer]:
     cases = [
         Case(
             str(layer.index),
-            {blob: Feed(sample.blobs[blob], alignment.blobs[blob].layout.batch_axis) for blob in layer.anchors},
+            {
+                blob: Feed(sample.blobs[blob], alignment.blobs[blob].layout.batch_axis)
+                for blob in layer.anchors
+            },
             layer.outputs,
         )
         for layer in layers
@@ -92,15 +114,24 @@ def _errors(
         artefact.device, artefact.param, artefact.weights, cases, {**FP32, **options}, threads=threads
     )
     reply.close()
-    found: list[float | None] = []
-    for layer in layers:
-        worst: float | None = 0.0
-        for blob in layer.outputs:
-            actual = reply.tensors.get(f"{layer.index}:{blob}")
-            metrics = None if actual is None else compare(actual, sample.blobs[blob]).metrics
-            worst = None if metrics is None or worst is None else max(worst, metrics.max_abs)
-        found.append(worst)
-    return found
+    return [{blob: reply.tensors.get(f"{layer.index}:{blob}") for blob in layer.outputs} for layer in layers]
+
+
+def _diagnosis(layer: LayerAlignment, answer: Answer, sample: Sample) -> str | None:
+    found = (diagnose(answer[blob], sample.blobs[blob]) for blob in layer.outputs)
+    return next((sentence for sentence in found if sentence is not None), None)
+
+
+def _error(layer: LayerAlignment, answer: Answer, sample: Sample) -> float | None:
+    """The largest max_abs of the layer's outputs, None where one is no number."""
+    worst = 0.0
+    for blob in layer.outputs:
+        actual = answer[blob]
+        metrics = None if actual is None else compare(actual, sample.blobs[blob]).metrics
+        if metrics is None:
+            return None
+        worst = max(worst, metrics.max_abs)
+    return worst
 
 
 def _limit(layer: LayerAlignment, sample: Sample) -> float:
@@ -109,7 +140,11 @@ def _limit(layer: LayerAlignment, sample: Sample) -> float:
 
 
 def _conclude(
-    layer: LayerAlignment, errors: Mapping[str, float | None], limit: float, words: Mapping[str, str]
+    layer: LayerAlignment,
+    diagnosis: str | None,
+    errors: Mapping[str, float | None],
+    limit: float,
+    words: Mapping[str, str],
 ) -> Attribution:
     blamed = tuple(name for name, error in errors.items() if error is not None and error <= limit)
     if blamed:
@@ -117,4 +152,4 @@ def _conclude(
         sentence = f"right without {paths}: the fault is in that path of ncnn"
     else:
         sentence = "wrong on every path of ncnn: the layer's own weights or parameters are at fault"
-    return Attribution(layer.name, layer.index, blamed, sentence, dict(errors))
+    return Attribution(layer.name, layer.index, diagnosis, blamed, sentence, dict(errors))

@@ -50,18 +50,20 @@ class Judge:
         return tuple(self._output(blob, name) for blob, name in names.items())
 
     def _layer(self, entry: LayerAlignment) -> LayerResult:
+        layer = self.graph.layers[entry.index]
         if not entry.outputs:
-            blobs = self.graph.layers[entry.index].outputs
             return LayerResult(
                 entry.index,
                 entry.name,
                 entry.type,
-                blobs[0] if blobs else "",
+                layer.outputs[0] if layer.outputs else "",
                 (),
                 None,
                 Status.UNMATCHED,
                 Label.CLEAN,
                 reason=entry.reason,
+                inputs=layer.inputs,
+                outputs=layer.outputs,
             )
         worst_blob, worst = self._worst(entry)
         measured = self.measurements.samples[worst][worst_blob]
@@ -89,6 +91,10 @@ class Judge:
             method=aligned.method.value,
             confidence=aligned.confidence,
             typical=self._typical(worst_blob),
+            ncnn_shape=measured.shape,
+            propagated_finding=measured.propagated.finding,
+            inputs=layer.inputs,
+            outputs=layer.outputs,
         )
 
     def _worst(self, entry: LayerAlignment) -> tuple[str, int]:
@@ -149,11 +155,8 @@ class Judge:
         return out / largest if largest > 0 else None
 
     def _typical(self, blob: str) -> float | None:
-        errors = [
-            sample[blob].isolated.metrics.max_abs
-            for sample in self.measurements.samples
-            if sample[blob].isolated.metrics is not None
-        ]
+        found = (sample[blob].isolated.metrics for sample in self.measurements.samples)
+        errors = [metrics.max_abs for metrics in found if metrics is not None]
         return float(np.median(errors)) if errors else None
 
     def _output(self, blob: str, name: str) -> OutputResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from edgekit import schema
@@ -15,7 +15,7 @@ from edgekit.runtimes.trace import Source
 VERIFY_SCHEMA = "edgekit.verify/1"
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """Of a layer: does it compute what PyTorch computes; of an output: is it the right tensor."""
 
     PASS = "pass"
@@ -23,7 +23,7 @@ class Status(str, Enum):
     UNMATCHED = "unmatched"
 
 
-class Label(str, Enum):
+class Label(StrEnum):
     """What a layer does to the error that flows through the net.
 
     CLEAN      no error came in, none goes out
@@ -66,6 +66,15 @@ class LayerResult:
     confidence: float | None = None
     typical: float | None = None
     """Median over the samples of the isolated max_abs."""
+    ncnn_shape: tuple[int, ...] | None = None
+    """The shape that ncnn gave in the whole run."""
+    propagated_finding: Finding | None = None
+    """Why there are no propagated metrics, or what is wrong in spite of them."""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    """All blobs that the layer reads and writes."""
+    why: str | None = None
+    """Of a culprit: how its result differs, and whether a kernel path of ncnn is to blame."""
 
 
 @dataclass(frozen=True, slots=True)

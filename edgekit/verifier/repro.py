@@ -56,7 +56,8 @@ def write_repro(
     entry = alignment.layers[index]
     if not entry.outputs or not entry.anchors:
         raise UserError(
-            f"layer '{entry.name}' has no reference to be reproduced against", entry.reason or "choose another"
+            f"layer '{entry.name}' has no reference to be reproduced against",
+            entry.reason or "choose another",
         )
     with staged_folder(folder, marker="case.json") as staging:
         graph = extract(artefact.graph, entry, sample)
@@ -93,9 +94,7 @@ def extract(graph: Graph, entry: LayerAlignment, sample: Sample) -> Graph:
     return Graph((*inputs, *reversed(kept)))
 
 
-def _save(
-    folder: Path, role: str, blob: str, alignment: Alignment, sample: Sample
-) -> dict[str, str | int]:
+def _save(folder: Path, role: str, blob: str, alignment: Alignment, sample: Sample) -> dict[str, str | int]:
     number = len(list(folder.glob(f"{role}_*.npy")))
     name = f"{role}_{number}.npy"
     np.save(folder / name, sample.blobs[blob], allow_pickle=False)

@@ -82,9 +82,13 @@ def measure(
     )
     reply.close()  # the tensors stay mapped
     info = device_info(
-        reply.message["environment"], kind=artefact.device.spec.partition(":")[0], emulated=artefact.device.emulated
+        reply.message["environment"],
+        kind=artefact.device.spec.partition(":")[0],
+        emulated=artefact.device.emulated,
     )
-    measured = tuple(_compare_sample(number, sample, alignment, reply) for number, sample in enumerate(samples))
+    measured = tuple(
+        _compare_sample(number, sample, alignment, reply) for number, sample in enumerate(samples)
+    )
     return Measurements(measured, info, _light_mode_differences(reply, len(samples), outputs))
 
 

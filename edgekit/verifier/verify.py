@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,15 @@ from edgekit.errors import UserError, did_you_mean
 from edgekit.formats import ncnn as ncnn_format
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import PRECISIONS
+from edgekit.verifier.attribution import Attribution, attribute
 from edgekit.verifier.judge import Judge, report
-from edgekit.verifier.model import VerifyReport
+from edgekit.verifier.model import Status, VerifyReport
 from edgekit.verifier.run import Artefact, measure
 
 if TYPE_CHECKING:
     from edgekit.verifier.inputs import InputSet
+
+_MOST_EXPLAINED = 16
 
 
 def verify(
@@ -70,7 +74,21 @@ def verify_artefact(
     """Judge an artefact on samples that are already at hand; `outputs` maps blobs to output names."""
     measurements = measure(artefact, alignment, samples, list(outputs))
     judge = Judge(artefact.graph, alignment, samples, measurements, artefact.precision)
-    return report(target, judge, outputs, warnings)
+    verdict = report(target, judge, outputs, warnings)
+    guilty = [layer.index for layer in verdict.layers if layer.status is Status.FAIL][:_MOST_EXPLAINED]
+    return explained(verdict, attribute(artefact, alignment, samples[0], guilty))
+
+
+def explained(verdict: VerifyReport, attributions: Sequence[Attribution]) -> VerifyReport:
+    """Add to every culprit why it is wrong."""
+    if not attributions:
+        return verdict
+    why = {
+        each.index: each.sentence if each.diagnosis is None else f"{each.diagnosis}; {each.sentence}"
+        for each in attributions
+    }
+    layers = tuple(replace(layer, why=why.get(layer.index)) for layer in verdict.layers)
+    return replace(verdict, layers=layers, extra={**verdict.extra, "attribution": tuple(attributions)})
 
 
 def check_precision(precision: str) -> None:
