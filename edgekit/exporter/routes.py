@@ -6,19 +6,22 @@ onnx   module -> torch.onnx -> onnxsim -> pnnx -> ncnn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from edgekit.bundle import ConverterWarning
+from edgekit.errors import UserError
+from edgekit.exporter.adapter import OutputTree
 from edgekit.exporter.code import user_code_error
 from edgekit.exporter.load import TorchModel
-from edgekit.exporter.remedies import expression_ops
+from edgekit.exporter.remedies import expression_ops, for_op, other_route
 from edgekit.exporter.result import ExportError, Finding, FindingKind
 from edgekit.exporter.structure import SourceFinder, kinds_of
 from edgekit.runtimes.trace import Array, Source
+from edgekit.toolchain.onnx_export import OnnxExportError, export_onnx
 from edgekit.toolchain.pnnx import InputShape, PnnxProcess
 from edgekit.toolchain.trace import Traced, trace
 
@@ -47,14 +50,72 @@ def start_pnnx_route(model: TorchModel, probe: Mapping[str, Array], folder: Path
         traced = trace(model.module, tensors, folder / f"{STEM}.pt")
     except Exception as error:
         raise _trace_error(model, tensors, error) from error
-    first = [InputShape(spec.shape, spec.dtype) for spec in model.inputs]
-    second = [InputShape(spec.shape2 or spec.shape, spec.dtype) for spec in model.inputs]
-    process = PnnxProcess(traced.path, first, second if second != first else ())
     warnings = tuple(
         ConverterWarning("torch.jit.trace", f"{each.text} ({each.file}:{each.line})")
         for each in traced.warnings
     )
-    return Pending(process, _finder(traced), traced.rewrites, warnings)
+    return Pending(_process(model, traced.path), _finder(traced), traced.rewrites, warnings)
+
+
+def start_onnx_route(model: TorchModel, probe: Mapping[str, Array], folder: Path) -> Pending:
+    """Export the model to ONNX on the probe in this process and start pnnx on the file.
+
+    Raises:
+        UserError: the model raises on its described inputs.
+        ExportError: the model cannot be exported to ONNX, or an input or output is lost on the way.
+    """
+    tensors = as_tensors(model, probe)
+    tree = _output_tree(model, tensors)
+    try:
+        exported = export_onnx(
+            model.module, tensors, len(tree.names), folder / f"{STEM}.onnx", _dynamic_axes(model)
+        )
+    except OnnxExportError as error:
+        raise _onnx_error(error) from error
+    _check_names("inputs", [f"in{index}" for index in range(len(tensors))], exported.inputs)
+    _check_names("outputs", [f"out{index}" for index in range(len(tree.names))], exported.outputs)
+    warnings = tuple(
+        ConverterWarning("torch.onnx", f"{each.text} ({each.file}:{each.line})") for each in exported.warnings
+    )
+    return Pending(_process(model, exported.path), lambda _: (), exported.rewrites, warnings)
+
+
+def _output_tree(model: TorchModel, tensors: list[torch.Tensor]) -> OutputTree:
+    try:
+        with torch.no_grad():
+            model.module(*tensors)
+    except Exception as error:
+        raise _own_error(model, error) from error
+    assert model.adapter.tree is not None
+    return model.adapter.tree
+
+
+def _dynamic_axes(model: TorchModel) -> dict[str, list[int]]:
+    return {
+        f"in{index}": [axis for axis, size in enumerate(spec.shape) if size != spec.shape2[axis]]
+        for index, spec in enumerate(model.inputs)
+        if spec.shape2 is not None
+    }
+
+
+def _check_names(what: str, expected: list[str], found: Sequence[str]) -> None:
+    if list(found) == expected:
+        return
+    kind = FindingKind.INPUTS if what == "inputs" else FindingKind.OUTPUTS
+    message = f"the model has {len(expected)} {what}, its ONNX file {len(found)} ({', '.join(found)})"
+    raise ExportError((Finding(kind, message, "make sure that every input reaches an output"),))
+
+
+def _onnx_error(error: OnnxExportError) -> ExportError:
+    operator = error.operator
+    remedy = for_op(operator, None, "onnx") if operator else other_route("onnx")
+    return ExportError((Finding(FindingKind.CONVERTER, f"no ONNX file: {error}", remedy),), log=str(error))
+
+
+def _process(model: TorchModel, path: Path) -> PnnxProcess:
+    first = [InputShape(spec.shape, spec.dtype) for spec in model.inputs]
+    second = [InputShape(spec.shape2 or spec.shape, spec.dtype) for spec in model.inputs]
+    return PnnxProcess(path, first, second if second != first else ())
 
 
 def as_tensors(model: TorchModel, probe: Mapping[str, Array]) -> list[torch.Tensor]:
@@ -69,14 +130,18 @@ def _finder(traced: Traced) -> SourceFinder:
     return find
 
 
+def _own_error(model: TorchModel, error: Exception) -> UserError:
+    shapes = ", ".join(f"{spec.name} {'x'.join(map(str, spec.shape))}" for spec in model.inputs)
+    return user_code_error(error, f"the model, run on {shapes},")
+
+
 def _trace_error(model: TorchModel, tensors: list[torch.Tensor], error: Exception) -> Exception:
     """Say whether the model itself fails on its inputs, or only tracing it does."""
     try:
         with torch.no_grad():
             model.module(*tensors)
     except Exception as own:
-        shapes = ", ".join(f"{spec.name} {'x'.join(map(str, spec.shape))}" for spec in model.inputs)
-        return user_code_error(own, f"the model, run on {shapes},")
+        return _own_error(model, own)
     lines = str(error).strip().splitlines() or [type(error).__name__]
     finding = Finding(
         FindingKind.CONVERTER,

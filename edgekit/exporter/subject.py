@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from edgekit.exporter.inputs import InputSpec
 from edgekit.exporter.load import TorchModel, load_torch
 from edgekit.exporter.request import Request
 from edgekit.exporter.result import Finding, FindingKind, OutputCheck
-from edgekit.exporter.routes import Pending, as_tensors, start_pnnx_route
+from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
 from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.toolchain.trace import autograd_functions_inlined
@@ -110,7 +111,8 @@ class TorchSubject:
 
     def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
         """Begin the conversion by the route."""
-        return start_pnnx_route(self._model, probe, folder)
+        start = start_onnx_route if route == "onnx" else start_pnnx_route
+        return start(self._model, probe, folder)
 
     def reference(self, probes: Sequence[Mapping[str, Array]]) -> tuple[list[Trace], tuple[Finding, ...]]:
         """Record one eager run for each probe."""
@@ -123,7 +125,8 @@ class TorchSubject:
         tensors = as_tensors(self._model, probe)
         named = dict(zip((spec.name for spec in self.inputs), tensors, strict=True))
         try:
-            with autograd_functions_inlined([]):  # the tape cannot look into a custom Function
+            with warnings.catch_warnings(), autograd_functions_inlined([]):
+                warnings.simplefilter("ignore")
                 return record(self._model.module, named, self.outputs.names)
         except Exception as error:
             raise user_code_error(error, "the model, run on seeded inputs,") from error

@@ -19,8 +19,10 @@ def export_text(result: ExportResult, elapsed_s: float) -> str:
     lines = [
         f"{result.model} -> {result.path} in {format_duration(elapsed_s)}",
         f"  {_ports(result.inputs)} -> {_ports(result.outputs)}",
-        f"  {result.layers} layers, {format_count(result.parameters)} parameters, "
-        f"{format_bytes(result.bin_bytes)} of {result.precision} weights, by the {result.route} route",
+        (
+            f"  {result.layers} layers, {format_count(result.parameters)} parameters, "
+            f"{format_bytes(result.bin_bytes)} of {result.precision} weights, by the {result.route} route"
+        ),
     ]
     if worst is not None:
         lines.append(

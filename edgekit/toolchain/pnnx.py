@@ -19,7 +19,7 @@ from typing import Self
 
 from edgekit.errors import MissingPackage
 from edgekit.toolchain.environment import pnnx_program
-from edgekit.toolchain.pnnx_log import LineKind, LogLine, classify_all
+from edgekit.toolchain.pnnx_log import LineKind, LogLine, classify_all, normalised
 
 _NO_BATCH_AXIS = 233
 _ATTEMPTS = 4
@@ -142,7 +142,7 @@ class PnnxProcess:
             attempts=self._attempt,
             folder=self._model.parent,
             stem=_stem(self._model),
-            log=self._log_path.read_text("utf-8", "replace"),
+            log=normalised(self._log_path.read_text("utf-8", "replace")),
             input_batch_axes=parse_input_axes(axes),
             output_batch_axes=parse_output_axes(axes),
             duration_s=time.monotonic() - self._started_s,

@@ -40,7 +40,7 @@ _BOILERPLATE = re.compile(
     | get\ inputshape\ from\ traced\ inputs
     | inline\ (?:module|function)\b
     | model\ inputshape\ = | FLOPS\ = | memory\ OPS\ =
-    | \w+(?:\ \.\.\.)\s+[\d.]+ms            # the passes of the ONNX reader
+    | \w+\ \.\.\.$                           # the passes of the ONNX reader
     | [│┌├└]                                # its table of node counts
     | (?:unknown|replace)\ ncnn\ input\ torch\.long\ type
     | replace\ ncnn\ input\ torch\.\w+\ type\ with
@@ -50,12 +50,21 @@ _BOILERPLATE = re.compile(
     """,
     re.VERBOSE,
 )
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_DURATION = re.compile(r"\s*\b\d+\.\d+ms\b")
+_RUNTIME_NOISE = re.compile(r"[\d-]+ [\d:.]+ \[W:onnxruntime:[^\n]*LogEarlyWarning[^\n]*")
 _IGNORE = re.compile(r"ignore (?P<op>\S+) (?P<name>\S+) param (?P<detail>.*)")
 _TODO = re.compile(r"todo (?P<op>\S+)")
 _FAILURE = re.compile(
     r"fopen .* failed|open failed|unrecognized arg|Load torchscript failed|input_shape.* expect"
     r"|No method in torchscript|read_proto_from_binary failed|FATAL ERROR|write onnx failed|ort \w+ failed"
 )
+
+
+def normalised(text: str) -> str:
+    """Return a log without what differs from run to run: durations, time stamps, colours."""
+    plain = _RUNTIME_NOISE.sub("", _DURATION.sub("", _ANSI.sub("", text)))
+    return "\n".join(line.rstrip() for line in plain.splitlines() if line.strip()) + "\n"
 
 
 def classify(line: str) -> LogLine:

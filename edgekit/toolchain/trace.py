@@ -66,10 +66,11 @@ def trace(module: torch.nn.Module, inputs: Sequence[torch.Tensor], path: Path) -
         rewrites += rewrite(traced)
         traced.save(str(path))
     tracer_warnings = (each for each in caught if issubclass(each.category, TracerWarning))
-    return Traced(path, tuple(_warning(each) for each in tracer_warnings), tuple(rewrites), traced)
+    return Traced(path, tuple(trace_warning(each) for each in tracer_warnings), tuple(rewrites), traced)
 
 
-def _warning(caught: warnings.WarningMessage) -> TraceWarning:
+def trace_warning(caught: warnings.WarningMessage) -> TraceWarning:
+    """Return a caught warning as a value."""
     return TraceWarning(" ".join(str(caught.message).split()), caught.filename, caught.lineno)
 
 
