@@ -27,8 +27,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
 from edgekit.runtimes.trace import Array, Node, Source, Trace
 
-_TORCH_FOLDER = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
-_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_TORCH_FOLDER = f"{Path(torch.__file__).absolute().parent}{os.sep}"
+_OWN_FOLDER = f"{Path(__file__).absolute().parent}{os.sep}"
 _PACKAGE_PARENT = Path(__file__).absolute().parents[2]
 _RECURRENT = frozenset({"torch.gru", "torch.lstm", "torch.rnn_tanh", "torch.rnn_relu"})
 
