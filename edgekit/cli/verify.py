@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit.cli import args as shared
+from edgekit.cli.output import check_destinations, deliver
+from edgekit.cli.progress import StatusLine
+from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK, UserError
 
+if TYPE_CHECKING:
+    from edgekit.verifier import VerifyReport
+
+_PRECISIONS = ("fp32", "fp16", "fp16-storage", "bf16")
 _EPILOG = """\
   edgekit verify build/mobilenet_v2
   edgekit verify build/mobilenet_v2 --precision fp16 --html build/verify.html
   edgekit verify build/mobilenet_v2 --inputs photos.npz --ladder
+
+exit codes: 0 the same model within rounding, 1 a layer or an output diverges
 """
 
 
@@ -19,16 +31,54 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser = shared.command(subparsers, "verify", run, summary, _EPILOG)
     parser.add_argument("bundle", metavar="BUNDLE", help="the folder that `edgekit export` wrote")
     shared.add_device(parser)
-    shared.add_precision(parser, default="fp32")
+    shared.add_precision(parser, choices=_PRECISIONS, default="fp32")
+    parser.add_argument("--threads", metavar="N", type=_thread_count, default=1, help="default: 1")
     parser.add_argument(
-        "--inputs", metavar="FILE.npz", help="inputs to compare on, by name (default: the bundle's own)"
+        "--inputs",
+        metavar="FILE",
+        help="what to compare on: an .npz of inputs by name, an image, a folder of images, a .wav "
+        "(default: the bundle's own seeded inputs)",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="SPEC",
+        help="the PyTorch model, where --inputs needs it and the bundle's own is code that would be run",
     )
     parser.add_argument(
         "--ladder", action="store_true", help="compare every stage of the conversion with the one before"
     )
+    parser.add_argument("--all", action="store_true", help="show every layer in the table")
     shared.add_files(parser, "json", "html", "junit")
+
+
+def _thread_count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1024):
+        raise UserError(f"'{text}' is not a number of threads", "give a whole number from 1 to 1024")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify, report, and return 1 when a layer or an output diverges."""
-    raise NotImplementedError("edgekit verify")
+    check_destinations(args)
+    from edgekit.report.terminal import Terminal
+    from edgekit.report.verify_text import verify_text
+
+    report = _verify(args)
+    text = verify_text(report, Terminal.of(sys.stdout), everything=args.all, folder=Path.cwd())
+    deliver(args, text=text, document=report.to_json())
+    return EXIT_OK if report.passed else EXIT_CHECK_FAILED
+
+
+def _verify(args: argparse.Namespace) -> VerifyReport:
+    from edgekit.verifier import verify
+
+    with StatusLine("verify") as status:
+        status("running ncnn, whole and layer by layer")
+        return verify(
+            args.bundle,
+            device=args.device,
+            precision=args.precision,
+            inputs=args.inputs,
+            model=args.model,
+            threads=args.threads,
+        )

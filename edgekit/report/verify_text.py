@@ -1,0 +1,150 @@
+"""A verification as text: verdict, culprits with their source lines, the table, and what it rests on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgekit.report import verify_words as words
+from edgekit.report.terminal import Terminal, printable
+from edgekit.report.verify_table import layer_table
+from edgekit.units import format_error, format_shape
+from edgekit.verifier import LayerResult, OutputResult, VerifyReport
+
+_MOST_CULPRITS = 8
+_MOST_UNMATCHED = 12
+_INDENT = 10
+
+
+def verify_text(
+    report: VerifyReport,
+    terminal: Terminal | None = None,
+    *,
+    everything: bool = False,
+    folder: Path | None = None,
+) -> str:
+    """Return the whole report; `everything` shows every layer, `folder` shortens paths inside it."""
+    page = _Page(report, terminal or Terminal(), folder)
+    sections = (
+        page.finding(),
+        page.culprits(),
+        layer_table(report, page.terminal, everything=everything),
+        [*page.outputs(), *page.ladder(), *page.facts()],
+        page.unmatched(),
+        page.warnings(),
+    )
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+class _Page:
+    """The sections of one report on one terminal."""
+
+    def __init__(self, report: VerifyReport, terminal: Terminal, folder: Path | None) -> None:
+        self.report = report
+        self.terminal = terminal
+        self.folder = folder
+
+    def finding(self) -> list[str]:
+        passed = self.report.passed
+        word = "PASS" if passed else "FAIL"
+        lines = self._wrap(f"{word}: {words.verdict(self.report)}", "", "      ")
+        return [self.terminal.paint(line, "bold", "green" if passed else "red") for line in lines]
+
+    def culprits(self) -> list[str]:
+        layers = words.culprits_of(self.report)
+        lines: list[str] = []
+        for number, layer in enumerate(layers[:_MOST_CULPRITS], 1):
+            lines += ([""] if number > 1 else []) + self._culprit(layer)
+        if len(layers) > _MOST_CULPRITS:
+            lines += ["", f"and {len(layers) - _MOST_CULPRITS} more, see the table"]
+        return lines
+
+    def _culprit(self, layer: LayerResult) -> list[str]:
+        head = f"{layer.name} ({layer.type}, {format_shape(layer.shape)})"
+        lines = [self.terminal.paint(line, "bold") for line in self._wrap(head, "", "  ")]
+        lines += self._wrap(f"from {words.origin(layer.source, self.folder)}", "  ", "       ")
+        lines += self._wrap(f"{words.wrong(layer)} {words.effect(self.report, layer)}", "  ", "  ")
+        return lines
+
+    def outputs(self) -> list[str]:
+        lines: list[str] = []
+        for output in self.report.outputs:
+            lines += self._fact("output" if not lines else "", self._output(output))
+        return lines
+
+    def _output(self, output: OutputResult) -> str:
+        if output.metrics is None:
+            reason = output.finding.value if output.finding else "not comparable"
+            return f"{output.name}: {output.status.value}, {reason.replace('_', ' ')}"
+        metrics = output.metrics
+        return (
+            f"{output.name}: {output.status.value}, off by {format_error(metrics.max_abs)} where rounding "
+            f"explains {format_error(output.floor)}; SNR {metrics.snr_db:.0f} dB, cosine {metrics.cosine:.6f}"
+        )
+
+    def ladder(self) -> list[str]:
+        """The stages of the conversion, where they were compared."""
+        rungs: list[Mapping[str, Any]] = list(self.report.extra.get("ladder") or ())
+        lines: list[str] = []
+        for rung in rungs:
+            error = rung.get("max_abs")
+            shown = "" if error is None else f", off by {format_error(error)}"
+            note = f"; {rung['note']}" if rung.get("note") else ""
+            text = f"{rung['rung']}: {rung['status']}{shown}{note}"
+            lines += self._fact("ladder" if not lines else "", text)
+        return lines
+
+    def facts(self) -> list[str]:
+        """Coverage, samples and device."""
+        report, device = self.report, self.report.device
+        methods = Counter(layer.method for layer in report.layers if layer.method is not None)
+        how = ", ".join(
+            f"{count} by {method}" for method, count in methods.most_common() if method != "input"
+        )
+        coverage = f"{report.compared} of {len(report.layers)} layers compared"
+        place = f"{device.kind}: {device.cpu}, {device.arch}{', emulated' if device.emulated else ''}"
+        return [
+            *self._fact("coverage", coverage + (f"; matched {how}" if how else "")),
+            *self._fact("samples", self._samples()),
+            *self._fact("device", f"{place}, ncnn {device.ncnn}, {report.precision}"),
+        ]
+
+    def _samples(self) -> str:
+        names = self.report.samples
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        return shown + (" (each layer's worst is shown)" if len(names) > 1 else "")
+
+    def unmatched(self) -> list[str]:
+        """Layers without a counterpart, those with the same reason together."""
+        groups: dict[str, list[str]] = {}
+        for entry in self.report.unmatched:
+            groups.setdefault(entry.reason, []).append(entry.name)
+        if not groups:
+            return []
+        lines = ["not compared"]
+        for reason, names in groups.items():
+            more = f" and {len(names) - _MOST_UNMATCHED} more" if len(names) > _MOST_UNMATCHED else ""
+            lines += self._wrap(f"{', '.join(names[:_MOST_UNMATCHED])}{more}: {reason}", "  ", "    ")
+        return lines
+
+    def warnings(self) -> list[str]:
+        lines = []
+        for warning in self.report.warnings:
+            wrapped = self._wrap(f"warning: {warning}", "", "  ")
+            lines += [self.terminal.paint(line, "yellow") for line in wrapped]
+        return lines
+
+    def _fact(self, title: str, text: str) -> list[str]:
+        return self._wrap(text, title.ljust(_INDENT), " " * _INDENT)
+
+    def _wrap(self, text: str, first: str, later: str) -> list[str]:
+        return textwrap.wrap(
+            printable(text),
+            self.terminal.width,
+            initial_indent=first,
+            subsequent_indent=later,
+            break_on_hyphens=False,
+        )

@@ -1,0 +1,161 @@
+"""A verification in sentences: the verdict, what is wrong with a layer, what became of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgekit.numerics.metrics import Finding
+from edgekit.runtimes.trace import Source
+from edgekit.units import format_error, format_shape
+from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
+
+_FINDINGS = {
+    Finding.EMPTY: "gives an empty tensor",
+    Finding.NAN: "gives NaN",
+    Finding.INF: "gives infinity",
+    Finding.ALL_ZERO: "gives nothing but zeros",
+    Finding.MISSING: "gives no tensor at all",
+}
+_METHODS = {
+    "input": "given: it is an input of the model",
+    "values": "its numbers are those of this PyTorch tensor and of no other",
+    "topology": "several PyTorch tensors have its numbers; its place in the graph decided",
+    "lookahead": "its numbers match nothing, but the layers after it need this PyTorch tensor",
+    "structure": "its place in the graph, its type and its shape",
+    "weights": "its weights are those of this PyTorch module",
+}
+
+
+def verdict(report: VerifyReport) -> str:
+    """Return the finding in one sentence, without the word pass or fail."""
+    total = len(report.layers)
+    culprits = culprits_of(report)
+    if culprits:
+        return f"{_count(len(culprits), total)} wrong: {_names(culprits)}"
+    wrong = [output for output in report.outputs if output.status is not Status.PASS]
+    if wrong:
+        names = ", ".join(f"'{output.name}'" for output in wrong)
+        are = "is" if len(wrong) == 1 else "are"
+        return f"every compared layer is right alone, yet {names} {are} off by more than rounding explains"
+    if not report.passed:
+        return report.warnings[-1] if report.warnings else "the run gave no result to judge"
+    if report.compared == total:
+        return f"all {total} layers compute what PyTorch computes, to within rounding"
+    compared = f"{report.compared} of {total} layers compared, all right to within rounding"
+    return f"{compared}; {total - report.compared} without a counterpart"
+
+
+def _count(number: int, total: int) -> str:
+    return f"{number} of {total} layers {'is' if number == 1 else 'are'}"
+
+
+def _names(layers: Sequence[LayerResult], most: int = 4) -> str:
+    shown = ", ".join(layer.name for layer in layers[:most])
+    return shown + (f" and {len(layers) - most} more" if len(layers) > most else "")
+
+
+def culprits_of(report: VerifyReport) -> tuple[LayerResult, ...]:
+    """The layers that are wrong themselves, in file order."""
+    return tuple(layer for layer in report.layers if layer.status is Status.FAIL)
+
+
+def origin(source: Source | None, folder: Path | None = None) -> str:
+    """Return where a layer comes from: `blocks.0.expand, aten.relu6, net.py:12`."""
+    if source is None:
+        return "origin unknown"
+    parts = [source.module or "the model itself", source.op, place(source, folder)]
+    return ", ".join(part for part in parts if part)
+
+
+def place(source: Source | None, folder: Path | None = None) -> str:
+    """Return `file:line`, the file relative to `folder` where it lies in it; empty when unknown."""
+    if source is None or source.file is None:
+        return ""
+    path = Path(source.file)
+    if folder is not None and path.is_relative_to(folder):
+        path = path.relative_to(folder)
+    return f"{path}:{source.line}" if source.line is not None else str(path)
+
+
+def excess(layer: LayerResult) -> float | None:
+    """Isolated error in units of its floor; infinite where the layer must be exact and is not."""
+    if layer.isolated is None or layer.floor is None:
+        return None
+    if layer.floor == 0:
+        return 0.0 if layer.isolated.max_abs == 0 else math.inf
+    return layer.isolated.max_abs / layer.floor
+
+
+def wrong(layer: LayerResult) -> str:
+    """Return what a failing layer does alone, on PyTorch's own inputs, and why where that is known."""
+    why = f" {_sentence(layer.why)}" if layer.why else ""
+    return _alone(layer) + why
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _alone(layer: LayerResult) -> str:
+    alone = "Alone, on the inputs that PyTorch has, it"
+    if layer.finding is Finding.SHAPE:
+        given = format_shape(layer.ncnn_shape) if layer.ncnn_shape else "another shape"
+        return f"{alone} gives {given} where PyTorch has {format_shape(layer.shape)}."
+    if layer.finding in _FINDINGS:
+        return f"{alone} {_FINDINGS[layer.finding]}."
+    times = excess(layer)
+    if layer.isolated is None or times is None:
+        return f"{alone} gives nothing that can be compared."
+    error = f"{alone} is off by {format_error(layer.isolated.max_abs)}"
+    if math.isinf(times):
+        return f"{error}, where it has nothing to round and must be exact."
+    return f"{error}, {multiple(times)} times what rounding explains ({format_error(layer.floor)})."
+
+
+def multiple(times: float) -> str:
+    """Return a factor with two significant digits: `3.4`, `120`, `310,000`, `1.5e+09`."""
+    rounded = float(f"{times:.1e}")
+    if rounded < 10:
+        return f"{rounded:.1f}"
+    return f"{rounded:,.0f}" if rounded < 1e7 else f"{rounded:.1e}"
+
+
+def reached(report: VerifyReport, layer: LayerResult) -> tuple[OutputResult, ...]:
+    """The outputs that depend on a layer."""
+    tainted = set(layer.outputs)
+    for later in report.layers[layer.index + 1 :]:
+        if tainted.intersection(later.inputs):
+            tainted.update(later.outputs)
+    return tuple(output for output in report.outputs if output.blob in tainted)
+
+
+def effect(report: VerifyReport, layer: LayerResult) -> str:
+    """Return one sentence on what of a layer's error arrives at the outputs in the whole run."""
+    outputs = reached(report, layer)
+    if not outputs:
+        return "No output of the model depends on it."
+    failing = [output for output in outputs if output.status is not Status.PASS]
+    if failing and len(report.culprits) > 1:
+        return f"It reaches {', '.join(output.name for output in failing)}."
+    if not failing:
+        names = ", ".join(output.name for output in outputs)
+        return f"On these inputs {names} shows nothing of it: a check of the outputs alone would pass."
+    return f"In the whole run {' and '.join(_arrival(output) for output in failing)}."
+
+
+def _arrival(output: OutputResult) -> str:
+    if output.metrics is None:
+        what = _FINDINGS.get(output.finding, "has another shape") if output.finding else "is not comparable"
+        return f"{output.name} {what}"
+    ratio = format_error(output.metrics.max_rel)
+    return f"{output.name} is off by {format_error(output.metrics.max_abs)} ({ratio} of its largest value)"
+
+
+def matched(layer: LayerResult) -> str:
+    """Return how the layer's PyTorch tensor was found and how sure that is."""
+    if layer.method is None:
+        return layer.reason or "not matched"
+    sure = "" if layer.confidence is None else f" ({layer.confidence:.0%} sure)"
+    return _METHODS.get(layer.method, layer.method) + sure
