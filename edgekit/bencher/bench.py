@@ -9,8 +9,17 @@ from pathlib import Path
 from edgekit.bencher.compare import compare as compare_results
 from edgekit.bencher.gather import gather, memory_of
 from edgekit.bencher.journal import Journal
-from edgekit.bencher.measure import Bench, Configuration, ProgressLine, Round, measure, measure_memory
+from edgekit.bencher.measure import (
+    Bench,
+    Configuration,
+    ProgressLine,
+    Round,
+    measure,
+    measure_memory,
+    measure_peaks,
+)
 from edgekit.bencher.result import BenchReport, Comparison, Latency, Result
+from edgekit.bencher.roofline import Peaks
 from edgekit.bencher.settings import CERTIFIED, COMPARE, QUICK, OpenMp, Pinning, Protocol
 from edgekit.bencher.targets import Target, resolve
 from edgekit.devices import Device, DeviceInfo, device_info, open_device
@@ -119,6 +128,7 @@ def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -
     if not any(rounds):
         raise KeyboardInterrupt
     results, twin = [], None
+    peaks: dict[tuple[int, str], Peaks] = {}
     for configuration, own in zip(configurations, rounds, strict=True):
         if not own:
             continue
@@ -127,7 +137,11 @@ def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -
             continue
         run.progress(f"{configuration.label}, memory")
         measured = memory_of(measure_memory(run, configuration)) if memory and not interrupted else None
-        results.append(gather(run, configuration, own, measured))
+        key = (configuration.threads, configuration.precision)
+        if run.layers and key not in peaks and not run.device.emulated:
+            run.progress(f"what the device can do with {configuration.threads} threads")
+            peaks[key] = Peaks.of(measure_peaks(run, configuration), configuration.precision)
+        results.append(gather(run, configuration, own, measured, peaks.get(key)))
     if not interrupted:
         run.journal.finish()
     return BenchReport(
@@ -138,6 +152,7 @@ def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -
         results=tuple(results),
         comparisons=tuple(_comparisons(results, twin, run.seed)),
         interrupted=interrupted,
+        peaks=tuple(peaks.values()),
     )
 
 

@@ -7,14 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.bencher.layers import layer_sum_ratio, layer_timings
 from edgekit.bencher.measure import Bench, Configuration, Round
-from edgekit.bencher.result import Conditions, Latency, Memory, Result
-from edgekit.bencher.validity import caveats_of, drift_caveats, judge
+from edgekit.bencher.result import Conditions, Latency, LayerTiming, Memory, Result
+from edgekit.bencher.roofline import Peaks
+from edgekit.bencher.validity import caveats_of, drift_caveats, judge, layer_caveats
 from edgekit.numerics import statistics as st
 
 
 def gather(
-    run: Bench, configuration: Configuration, rounds: Sequence[Round], memory: Memory | None
+    run: Bench,
+    configuration: Configuration,
+    rounds: Sequence[Round],
+    memory: Memory | None = None,
+    peaks: Peaks | None = None,
 ) -> Result:
     """Return the result of one configuration from all its processes."""
     target = configuration.target
@@ -24,20 +30,28 @@ def gather(
     caveats = caveats_of(latency, run.protocol, messages, configuration.threads)
     caveats += drift_caveats(float(np.median([st.drift(each) for each in samples])))
     emulated = run.device.emulated
+    layers: tuple[LayerTiming, ...] = ()
+    ratio = None
+    if run.layers:
+        seen = () if memory is None else memory.layers
+        layers = layer_timings(target.graph, rounds, configuration.precision, peaks, target.modules, seen)
+        ratio = layer_sum_ratio(rounds)
+        caveats += layer_caveats(ratio)
     return Result(
         target=target.name,
         threads=configuration.threads,
         precision=configuration.precision,
         weights=target.weights(run.seed),
         inputs={each.blob: each.shape for each in target.inputs},
+        input_values="reference" if target.reference else f"random, seed {run.seed}",
         model_sha256=target.sha256(),
         latency=None if emulated else latency,
         instructions=None,
         load_s=None if emulated else _median_of(messages, "load_s"),
         first_s=None if emulated else _median_of(messages, "first_s"),
         memory=memory,
-        layers=(),
-        layer_sum_ratio=None,
+        layers=layers,
+        layer_sum_ratio=ratio,
         validity=judge(caveats),
         conditions=_conditions(configuration, messages),
         facts=target.facts,

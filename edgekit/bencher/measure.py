@@ -117,6 +117,22 @@ def measure_memory(bench: Bench, configuration: Configuration) -> Mapping[str, A
     return reply.message
 
 
+def measure_peaks(bench: Bench, configuration: Configuration) -> Mapping[str, Any]:
+    """Let the device show its best in the precision and threads of a configuration."""
+    reply = bench.device.call(
+        {
+            "command": "peaks",
+            "options": configuration.options(),
+            "pin": bench.pinning.request,
+            "seconds": 2.0,
+        },
+        environment={**bench.openmp.environment(), "OPENBLAS_NUM_THREADS": str(configuration.threads)},
+        timeout_s=_TIMEOUT_SLACK_S,
+    )
+    reply.close()
+    return reply.message
+
+
 def _call(bench: Bench, configuration: Configuration) -> Round:
     protocol = bench.protocol
     message = {

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgekit import schema
+from edgekit.bencher.roofline import Peaks
 from edgekit.devices import DeviceInfo
 from edgekit.numerics import statistics as st
 
@@ -164,6 +165,7 @@ class Result:
     precision: str
     weights: str
     inputs: Mapping[str, tuple[int, ...]]
+    input_values: str
     model_sha256: str
     latency: Latency | None
     instructions: int | None
@@ -223,7 +225,7 @@ class BenchReport:
     comparisons: tuple[Comparison, ...] = ()
     against: str | None = None
     interrupted: bool = False
-    peaks: Mapping[str, Any] | None = None
+    peaks: tuple[Peaks, ...] = ()
 
     @property
     def holds(self) -> bool:

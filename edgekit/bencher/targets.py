@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgekit import bundle as bundles
+from edgekit.alignment import store
 from edgekit.bundle import Bundle, TensorSpec, open_bundle
 from edgekit.devices import Tensor
 from edgekit.errors import UserError, did_you_mean
@@ -40,9 +41,10 @@ class Target:
     bin: Path | None
     inputs: tuple[Input, ...]
     outputs: tuple[str, ...]
+    graph: Graph
     precision: str = "fp32"
-    graph: Graph | None = None
-    bundle: Bundle | None = None
+    modules: Mapping[int, str] = field(default_factory=dict)
+    reference: Mapping[str, Tensor] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def weights(self, seed: int) -> str:
@@ -57,9 +59,10 @@ class Target:
         return files
 
     def tensors(self, seed: int) -> list[Tensor]:
-        """Return seeded inputs, uniform in their range: zeros and denormals would change the times."""
+        """Return the bundle's reference inputs, else seeded ones in their range (zeros change times)."""
         return [
-            (each.blob, _random_array(each, np.random.default_rng([seed, index])), each.batch_axis)
+            self.reference.get(each.blob)
+            or (each.blob, _random_array(each, np.random.default_rng([seed, index])), each.batch_axis)
             for index, each in enumerate(self.inputs)
         ]
 
@@ -102,16 +105,32 @@ def _from_bundle(name: str, path: Path, shapes: Shapes) -> Target:
         given = shapes.get(spec.name, shapes.get(spec.blob))
         inputs.append(_input_of(spec, given))
     _check_names(shapes, {spec.name for spec in bundle.manifest.inputs} | {each.blob for each in inputs})
+    modules, reference = _story(bundle)
     return Target(
         name=name,
         param=bundle.param,
         bin=bundle.bin,
         inputs=tuple(inputs),
         outputs=tuple(spec.blob for spec in bundle.manifest.outputs),
-        precision=bundle.manifest.precision,
         graph=graph,
-        bundle=bundle,
+        precision=bundle.manifest.precision,
+        modules=modules,
+        reference={} if shapes else reference,
     )
+
+
+def _story(bundle: Bundle) -> tuple[dict[int, str], dict[str, Tensor]]:
+    """Return the module path of each layer and the reference inputs, as far as the bundle has them."""
+    if not (bundle.path / bundles.ALIGNMENT_FILE).is_file():
+        return {}, {}
+    alignment, samples, _ = store.read(bundle.path)
+    modules = {layer.index: layer.source.module for layer in alignment.layers if layer.source is not None}
+    inputs = {spec.blob for spec in bundle.manifest.inputs} & alignment.blobs.keys()
+    if not samples or len(inputs) < len(bundle.manifest.inputs):
+        return modules, {}
+    return modules, {
+        blob: (blob, samples[0].blobs[blob], alignment.blobs[blob].layout.batch_axis) for blob in inputs
+    }
 
 
 def _input_of(spec: TensorSpec, shape: tuple[int, ...] | None) -> Input:
@@ -137,7 +156,7 @@ def _from_param(name: str, path: Path, shapes: Shapes) -> Target:
         for blob in layer.outputs
     )
     _check_names(shapes, {each.blob for each in inputs})
-    return Target(name, path, weights, inputs, graph.output_blobs, graph=graph)
+    return Target(name, path, weights, inputs, graph.output_blobs, graph)
 
 
 def _shape_of(layer: Layer, given: tuple[int, ...] | None) -> tuple[int, ...]:

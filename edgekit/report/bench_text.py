@@ -174,6 +174,8 @@ def _layers(report: BenchReport) -> list[str]:
             "",
             f"layers of {label(report, result.key)}: their sum is {ratio} of the whole net",
             *_layer_table(result.layers),
+            *_peaks(report, result),
+            *(f"  {layer.name}: {layer.reason}" for layer in result.layers if layer.reason),
         ]
     return lines[1:]
 
@@ -202,6 +204,22 @@ def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
         "to gain", "module",
     ]  # fmt: skip
     return text_table(headers, rows, left=(1, 2, 3, 9, 12))
+
+
+def _peaks(report: BenchReport, result: Result) -> list[str]:
+    """The limits against which the layers of a result are held."""
+    lines = []
+    for peaks in report.peaks:
+        if (peaks.threads, peaks.precision) == (result.threads, result.precision):
+            widths = ", ".join(
+                f"{each.bytes_per_s / 1e9:.1f} GB/s at {format_bytes(each.working_set_bytes)}"
+                for each in peaks.memory
+            )
+            lines += [
+                f"  limits: {peaks.macs_per_s / 1e9:.1f} GMAC/s ({peaks.method}); copying {widths}",
+                "  of limit: the least time by those limits over the measured one",
+            ]
+    return lines
 
 
 def _warnings(report: BenchReport) -> list[str]:
