@@ -77,6 +77,11 @@ class GatedBasicBlock(nn.Module):
         if stride != 1 or in_channels != out_channels:
             self.shortcut = ConvNormAct(in_channels, out_channels, 1, stride, "none")
 
+    @property
+    def residual_end(self) -> nn.Module:
+        """The normalisation that scales the residual branch."""
+        return self.second.norm
+
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
         y = self.second(y)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgekit.models.blocks import ConvNormAct, InvertedResidual
+from edgekit.models.blocks import ConvNormAct
 
 # channels, stride, dilation, residual                output for audio of 256x20
 AUDIO = (
@@ -35,6 +35,11 @@ class ResidualConv(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = ConvNormAct(channels, channels, 3, 1, "none")
+
+    @property
+    def residual_end(self) -> nn.Module:
+        """The normalisation that scales the residual branch."""
+        return self.conv.norm
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x)
@@ -59,8 +64,8 @@ class AudioEncoder(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, audio: Tensor) -> Tensor:
-        x = self.layers(audio)
-        return x
+        features: Tensor = self.layers(audio)
+        return features
 
 
 # expansion, channels, repeats, stride of the first     output for a face of 160x160
@@ -99,6 +104,11 @@ class FaceBlock(nn.Module):
         self.depthwise = ConvNormAct(hidden, hidden, 3, stride, groups=hidden)
         self.project = ConvNormAct(hidden, out_channels, 1, 1, norm="group1")
         self.skip = stride == 1 and in_channels == out_channels
+
+    @property
+    def residual_end(self) -> nn.Module | None:
+        """The normalisation that scales the residual branch."""
+        return self.project.norm if self.skip else None
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.expand(x)
@@ -207,7 +217,7 @@ class AudioFaceUNet(nn.Module):
         sound = self.audio_encoder(audio)
         features, skips = self.face_encoder(face)
         sound = F.interpolate(sound, size=features.shape[2:], mode="bilinear", align_corners=False)
-        image = self.decoder(sound, features, skips)
+        image: Tensor = self.decoder(sound, features, skips)
         return image
 
 

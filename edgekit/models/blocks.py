@@ -176,6 +176,11 @@ class InvertedResidual(nn.Module):
         self.project = pointwise(hidden, out_channels, "none", eps=eps)
         self.skip = stride == 1 and in_channels == out_channels
 
+    @property
+    def residual_end(self) -> nn.Module | None:
+        """The normalisation that scales the residual branch."""
+        return self.project.norm if self.skip else None
+
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.expand(x)
         y = self.depthwise(y)

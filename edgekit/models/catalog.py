@@ -12,7 +12,6 @@ from edgekit.models.entry import Argument, Entry, InputKind, InputTemplate
 
 _NORMALIZED = (-2.1, 2.6)  # an image of [0, 1] minus the ImageNet mean, over its deviation
 _SIZES = (96, 128, 160, 192, 224, 256, 320, 384, 448)
-_SMALL_IMAGE = MappingProxyType({"resolution": 96})
 _CLASSES = Argument("classes", 1000, "outputs of the classifier", low=1, high=100000)
 _REDUCED_TAIL = Argument("reduced_tail", False, "halve the channels of the last stage and the head")
 
@@ -21,12 +20,20 @@ def _width(*choices: float) -> Argument:
     return Argument("width", 1.0, "multiplier of the channels", choices)
 
 
-def _input(name: str, shape: tuple[int | str, ...], kind: InputKind, low: float, high: float) -> InputTemplate:
+def _input(
+    name: str, shape: tuple[int | str, ...], kind: InputKind, low: float, high: float
+) -> InputTemplate:
     return InputTemplate(name, shape, kind, (low, high))
 
 
 def _classifier(
-    name: str, source: str, builder: str, *arguments: Argument, family: str = "MobileNet", resolution: int = 224
+    name: str,
+    source: str,
+    builder: str,
+    *arguments: Argument,
+    family: str = "MobileNet",
+    resolution: int = 224,
+    calibrate_at: int = 192,
 ) -> Entry:
     """An ImageNet classifier: one image in, logits out, with the arguments they all share."""
     size = Argument("resolution", resolution, "height and width of the image", _SIZES, shapes_only=True)
@@ -38,12 +45,38 @@ def _classifier(
         inputs=(_input("image", (1, 3, "resolution", "resolution"), "image", *_NORMALIZED),),
         outputs=("logits",),
         arguments=(*arguments, size, _CLASSES),
-        calibration=_SMALL_IMAGE,
+        calibration=MappingProxyType({"resolution": calibrate_at}),
     )
 
 
 _V4 = "arXiv:2404.10518; document 2"
 _V4_HYBRID = "arXiv:2404.10518 tables 12 and 13, blocks as in huggingface/pytorch-image-models"
+_GTCRN = "Rong et al., ICASSP 2024; Xiaobin-Rong/gtcrn; document 4"
+_SPECTRUM = (-5.0, 5.0)
+_FRAMES = Argument("frames", 63, "frames of the clip, 16 ms each", low=2, high=2000, shapes_only=True)
+
+
+def _gtcrn_states() -> tuple[InputTemplate, ...]:
+    def block(name: str, dilation: int) -> tuple[InputTemplate, InputTemplate]:
+        return (
+            _input(f"{name}_history", (1, 16, 2 * dilation, 33), "state", -2.0, 2.0),
+            _input(f"{name}_memory", (1, 16), "state", -1.0, 1.0),
+        )
+
+    def dual_path(name: str) -> tuple[InputTemplate, InputTemplate]:
+        return (
+            _input(f"{name}_memory1", (1, 33, 8), "state", -1.0, 1.0),
+            _input(f"{name}_memory2", (1, 33, 8), "state", -1.0, 1.0),
+        )
+
+    return (
+        *(one for index, dilation in enumerate((1, 2, 5)) for one in block(f"encoder{index}", dilation)),
+        *(one for index in (1, 2) for one in dual_path(f"dual_path{index}")),
+        *(one for index, dilation in enumerate((5, 2, 1)) for one in block(f"decoder{index}", dilation)),
+    )
+
+
+_GTCRN_STATES = _gtcrn_states()
 
 ENTRIES: tuple[Entry, ...] = (
     _classifier(
@@ -76,8 +109,20 @@ ENTRIES: tuple[Entry, ...] = (
     _classifier("mobilenet_v4_conv_small", _V4, "mobilenet_v4:build_conv_small"),
     _classifier("mobilenet_v4_conv_medium", _V4, "mobilenet_v4:build_conv_medium", resolution=256),
     _classifier("mobilenet_v4_conv_large", _V4, "mobilenet_v4:build_conv_large", resolution=384),
-    _classifier("mobilenet_v4_hybrid_medium", _V4_HYBRID, "mobilenet_v4:build_hybrid_medium", resolution=256),
-    _classifier("mobilenet_v4_hybrid_large", _V4_HYBRID, "mobilenet_v4:build_hybrid_large", resolution=384),
+    _classifier(
+        "mobilenet_v4_hybrid_medium",
+        _V4_HYBRID,
+        "mobilenet_v4:build_hybrid_medium",
+        resolution=256,
+        calibrate_at=256,
+    ),
+    _classifier(
+        "mobilenet_v4_hybrid_large",
+        _V4_HYBRID,
+        "mobilenet_v4:build_hybrid_large",
+        resolution=384,
+        calibrate_at=320,
+    ),
     _classifier(
         "shufflenet_v1",
         "arXiv:1707.01083 table 1, stems as in megvii-model/ShuffleNet-Series; document 3",
@@ -132,6 +177,39 @@ ENTRIES: tuple[Entry, ...] = (
         ),
     ),
     Entry(
+        name="gtconv_block",
+        family="Block",
+        source="document 4, attention and padding as in Xiaobin-Rong/gtcrn",
+        builder="edgekit.models.gtcrn:build_block",
+        inputs=(_input("features", (1, 16, "frames", 33), "features", -3.0, 3.0),),
+        outputs=("features",),
+        arguments=(
+            Argument("dilation", 1, "dilation in time of the depthwise convolution", (1, 2, 5)),
+            Argument("transposed", False, "the decoder's transposed convolutions"),
+            _FRAMES,
+        ),
+        calibration_batch=1,
+    ),
+    Entry(
+        name="gtcrn",
+        family="Speech",
+        source=_GTCRN,
+        builder="edgekit.models.gtcrn:build",
+        inputs=(_input("spectrum", (1, 2, "frames", 257), "spectrum", *_SPECTRUM),),
+        outputs=("spectrum",),
+        arguments=(_FRAMES,),
+        calibration_batch=1,
+    ),
+    Entry(
+        name="gtcrn_stream",
+        family="Speech",
+        source=_GTCRN,
+        builder="edgekit.models.gtcrn_stream:build",
+        finisher="edgekit.models.gtcrn_stream:finish",
+        inputs=(_input("frame", (1, 2, 1, 257), "spectrum", *_SPECTRUM), *_GTCRN_STATES),
+        outputs=("frame", *(f"next_{state.name}" for state in _GTCRN_STATES)),
+    ),
+    Entry(
         name="audio_encoder",
         family="Talking face",
         source="document 0",
@@ -150,8 +228,10 @@ ENTRIES: tuple[Entry, ...] = (
         ),
         outputs=("image",),
         arguments=(
-            Argument("resolution", 160, "height and width of the face", (96, 128, 160, 256), shapes_only=True),
+            Argument(
+                "resolution", 160, "height and width of the face", (96, 128, 160, 256), shapes_only=True
+            ),
         ),
-        calibration=_SMALL_IMAGE,
+        calibration=MappingProxyType({"resolution": 160}),
     ),
 )

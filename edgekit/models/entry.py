@@ -13,7 +13,7 @@ Value = int | float | str | bool
 Dim = int | str
 InputKind = Literal["image", "mel", "spectrum", "cube", "features", "state"]
 
-_NO_ARGUMENTS: Mapping[str, Value] = MappingProxyType({})
+_NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,8 @@ class Entry:
     `builder` and `finisher` are `module:function` references, imported only when used. The
     builder takes the arguments as keywords and returns the bare module; the finisher takes
     (module, spec, seed), gives the module its weights and returns it.
-    `calibration` overrides arguments for the pass that sets the normalisation statistics.
+    `calibration` limits size arguments for the pass that sets the normalisation statistics,
+    and `calibration_batch` samples go into it.
     """
 
     name: str
@@ -113,7 +114,8 @@ class Entry:
     inputs: tuple[InputTemplate, ...]
     outputs: tuple[str, ...] = ("out",)
     arguments: tuple[Argument, ...] = ()
-    calibration: Mapping[str, Value] = field(default_factory=lambda: _NO_ARGUMENTS)
+    calibration: Mapping[str, int] = field(default_factory=lambda: _NO_LIMITS)
+    calibration_batch: int = 4
     finisher: str = "edgekit.models.weights:finish_lively"
 
     def argument(self, name: str) -> Argument:
@@ -157,7 +159,8 @@ class ZooSpec:
     @property
     def calibration_inputs(self) -> tuple[InputSpec, ...]:
         """The inputs at the (often smaller) size that sets the normalisation statistics."""
-        arguments = {**self.arguments, **self.entry.calibration}
+        limits = self.entry.calibration
+        arguments = {k: min(int(v), limits[k]) if k in limits else v for k, v in self.arguments.items()}
         return tuple(template.resolve(arguments) for template in self.entry.inputs)
 
     @property

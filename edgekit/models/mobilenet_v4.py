@@ -68,6 +68,11 @@ class UniversalInvertedBottleneck(nn.Module):
             self.scale = LayerScale(row.channels)
         self.skip = row.stride == 1 and in_channels == row.channels
 
+    @property
+    def residual_end(self) -> nn.Module | None:
+        """The normalisation that scales the residual branch, where no layer scale does."""
+        return self.project.norm if self.skip and isinstance(self.scale, nn.Identity) else None
+
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.start(x)
         y = self.expand(y)
@@ -107,7 +112,7 @@ class MobileAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, _, height, width = x.shape
         heads, depth = self.heads, self.key_channels
-        y = self.norm(x)
+        y: Tensor = self.norm(x)
         query = self.query(y).reshape(n, heads, depth, height * width)
         query = query.transpose(2, 3).reshape(n, heads * height * width, depth)
         key = self.key(self.reduce_key(y)).flatten(2)  # (N, depth, positions)

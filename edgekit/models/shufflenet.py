@@ -48,6 +48,11 @@ class ShuffleUnitV1(nn.Module):
         self.depthwise = depthwise(middle, 3, stride, "none")
         self.expand = pointwise(middle, branch, "none", groups=groups)
 
+    @property
+    def residual_end(self) -> nn.Module | None:
+        """The normalisation that scales the residual branch."""
+        return self.expand.norm if self.stride == 1 else None
+
     def forward(self, x: Tensor) -> Tensor:
         y = self.reduce(x)
         y = channel_shuffle(y, self.groups)
@@ -108,7 +113,9 @@ class ShuffleDownV2(nn.Module):
 class ShuffleNet(nn.Module):
     """Images (N, 3, H, W) to logits (N, classes)."""
 
-    def __init__(self, stem: int, units: list[nn.Module], head: nn.Module, channels: int, classes: int) -> None:
+    def __init__(
+        self, stem: int, units: list[nn.Module], head: nn.Module, channels: int, classes: int
+    ) -> None:
         super().__init__()
         self.stem = ConvNormAct(3, stem, 3, 2)
         self.units = nn.Sequential(*units)

@@ -54,7 +54,8 @@ def pink_noise(shape: tuple[int, ...], rng: np.random.Generator, slope: float = 
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
     frequency = np.hypot(fy, fx)
     frequency[0, 0] = 1.0 / max(height, width)
-    noise: Wave = np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) / frequency**slope, (height, width))
+    white = np.fft.rfft2(rng.standard_normal(shape))
+    noise: Wave = np.fft.irfft2(white / frequency**slope, (height, width))
     return noise
 
 
@@ -71,8 +72,8 @@ def natural_image(shape: tuple[int, ...], rng: np.random.Generator) -> Wave:
         colour = rng.random((channels, 1, 1))
         image = np.where(distance < radius, (1 - mixed) * image + mixed * colour, image)
     brightness, contrast = rng.uniform(0.35, 0.65), rng.uniform(0.5, 1.0)
-    image = brightness + contrast * (image - image.mean())
-    return image.clip(0.0, 1.0)
+    final: Wave = brightness + contrast * (image - image.mean())
+    return final.clip(0.0, 1.0)
 
 
 def spectral_cube(shape: tuple[int, ...], rng: np.random.Generator) -> Wave:
