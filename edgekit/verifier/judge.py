@@ -92,6 +92,7 @@ class Judge:
             confidence=aligned.confidence,
             typical=self._typical(worst_blob),
             ncnn_shape=measured.shape,
+            histogram=measured.histogram,
             propagated_finding=measured.propagated.finding,
             inputs=layer.inputs,
             outputs=layer.outputs,

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgekit import schema
 from edgekit.devices import DeviceInfo
+from edgekit.numerics.histogram import Histogram
 from edgekit.numerics.metrics import Finding, Metrics
 from edgekit.runtimes.trace import Source
 
@@ -70,6 +71,8 @@ class LayerResult:
     """The shape that ncnn gave in the whole run."""
     propagated_finding: Finding | None = None
     """Why there are no propagated metrics, or what is wrong in spite of them."""
+    histogram: Histogram | None = None
+    """Values of PyTorch and of ncnn's whole run in the same bins; left out of the JSON."""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     """All blobs that the layer reads and writes."""
@@ -136,13 +139,19 @@ class VerifyReport:
                 "compared": self.compared,
                 "unmatched": schema.to_json(self.unmatched),
             },
-            "layers": [schema.to_json(layer) for layer in self.layers],
+            "layers": [_layer_json(layer) for layer in self.layers],
             "outputs": [_output_json(output) for output in self.outputs],
             "culprits": list(self.culprits),
             "samples": list(self.samples),
             "warnings": list(self.warnings),
             **schema.to_json(self.extra),
         }
+
+
+def _layer_json(layer: LayerResult) -> dict[str, Any]:
+    plain: dict[str, Any] = schema.to_json(layer)
+    plain.pop("histogram")
+    return plain
 
 
 def _output_json(output: OutputResult) -> dict[str, Any]:

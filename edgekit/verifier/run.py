@@ -17,6 +17,7 @@ from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
 from edgekit.devices import Device, DeviceInfo, Reply, device_info
 from edgekit.graph import Graph
+from edgekit.numerics.histogram import Histogram, histogram
 from edgekit.numerics.metrics import Comparison, Finding, compare
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
 from edgekit.runtimes.trace import Array, finite_scale
@@ -36,12 +37,16 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class BlobMeasurement:
-    """One blob on one sample: the comparisons, the reference's scale, the shape that ncnn gave."""
+    """One blob on one sample: the comparisons, the reference's scale, the shape that ncnn gave.
+
+    `histogram` lays the values of the whole run over the reference's.
+    """
 
     propagated: Comparison
     isolated: Comparison
     scale: float
     shape: tuple[int, ...] | None
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,7 @@ def _compare_sample(
                 _compare(alone, reference),
                 finite_scale(reference),
                 None if whole is None else whole.shape,
+                None if whole is None else histogram(reference, whole),
             )
     return found
 
