@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from edgekit.errors import UserError
 from edgekit.formats.ncnn.values import parse_params, spell, values_of
-from edgekit.formats.spelling import float32, spell_float
+from edgekit.formats.spelling import spell_float
 from edgekit.graph import Param
+from edgekit.ops.float32 import float32
 
 floats32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 ints32 = st.integers(-(2**31), 2**31 - 1)

@@ -178,7 +178,7 @@ def test_a_cut_off_archive_never_passes_silently(size: int) -> None:
 def test_a_flipped_bit_is_noticed() -> None:
     position = BIN.index(WEIGHT.tobytes()) + 5
     damaged = BIN[:position] + bytes([BIN[position] ^ 1]) + BIN[position + 1 :]
-    with pytest.raises(FormatError, match="checksum of 'fc.weight' is wrong"):
+    with pytest.raises(FormatError, match=r"checksum of 'fc.weight' is wrong"):
         pnnx.loads(NET, damaged)
 
 

@@ -2,7 +2,8 @@
 
 {"types": [...]}                       -> {"index": {type: index}, "made": {type: bool}, "count": n}
 {"param": path, "bin": path,           -> {"param": status, "bin": status, "outputs": {blob: values}}
- "inputs": {blob: values}, "outputs": [...]}
+ "inputs": {blob: values},
+ "shapes": {blob: shape}, "outputs": [...]}
 """
 
 import json
@@ -35,9 +36,11 @@ def load(request):
     extractor = net.create_extractor()
     for name, values in request.get("inputs", {}).items():
         extractor.input(name, ncnn.Mat(np.array(values, np.float32)).clone())
+    for name, shape in request.get("shapes", {}).items():
+        extractor.input(name, ncnn.Mat(np.ones(shape, np.float32)).clone())
     for name in request["outputs"]:
         status, mat = extractor.extract(name)
-        array = np.array(mat)
+        array = np.array(mat) if status == 0 else np.zeros(0)
         answer["outputs"][name] = {
             "status": status,
             "shape": array.shape,

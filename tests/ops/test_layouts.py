@@ -8,7 +8,7 @@ import pytest
 from edgekit.errors import FormatError
 from edgekit.formats import ncnn
 from edgekit.graph import Graph, Layer, Param, Weight
-from edgekit.ops import SPECS
+from edgekit.ops import SPECS, weight_layout
 from edgekit.ops.spec import no_weights
 
 SENTINEL = np.float32([3.25, -7.5, 11.125])
@@ -110,7 +110,7 @@ def one_layer(name: str, type: str, params: Params, stored: type[np.generic] = n
     rng = np.random.default_rng(len(name))
     bare = Layer(type, name, () if type == "MemoryData" else ("in0",), ("x",), params)
     weights = []
-    for spec in ncnn.weight_layout(bare):
+    for spec in weight_layout(bare):
         dtype = {"tagged": stored, "float32": np.float32, "bytes": np.uint8}[spec.storage]
         high = 2 if np.issubdtype(dtype, np.floating) else 120
         weights.append(Weight(spec.name, rng.uniform(0.5, high, spec.shape).astype(dtype)))
@@ -200,5 +200,5 @@ def test_ways_of_storing(probe, tmp_path, stored: str) -> None:
 )
 def test_impossible_parameters_are_named(type: str, params: Params, message: str) -> None:
     with pytest.raises(FormatError, match=message) as caught:
-        ncnn.weight_layout(Layer(type, "the_layer", (), (), params))
+        weight_layout(Layer(type, "the_layer", (), (), params))
     assert "the_layer" in str(caught.value)

@@ -11,11 +11,11 @@ from os import PathLike
 from pathlib import Path
 
 from edgekit.formats.files import Buffer, read_buffer, read_text_bytes, write_files
-from edgekit.formats.ncnn.bin import dump_bin, parse_bin, weight_layout
+from edgekit.formats.ncnn.bin import dump_bin, parse_bin
 from edgekit.formats.ncnn.param import Unknown, dump_param, parse_param
 from edgekit.graph import Graph
 
-__all__ = ["Unknown", "dump_bin", "dump_param", "dumps", "loads", "read", "weight_layout", "write"]
+__all__ = ["Unknown", "dump_bin", "dump_param", "dumps", "loads", "read", "write"]
 
 AnyPath = str | PathLike[str]
 

@@ -17,7 +17,7 @@ from edgekit.errors import FormatError, UserError
 from edgekit.formats.files import Buffer
 from edgekit.formats.text import Where
 from edgekit.graph import Layer, Weight
-from edgekit.ops import WeightSpec, decode, problems, spec_of
+from edgekit.ops import WeightSpec, weight_layout
 
 TAG_FLOAT32 = 0
 TAG_FLOAT16 = 0x01306B47
@@ -35,23 +35,6 @@ _STORED: dict[int, type[np.generic]] = {
 _UNTAGGED: dict[str, type[np.generic]] = {"float32": np.float32, "bytes": np.uint8}
 _TAG_OF = {np.dtype(np.float32): TAG_FLOAT32, np.dtype(np.float16): TAG_FLOAT16, np.dtype(np.int8): TAG_INT8}
 _FLOAT16_PADDING = b"\x83\x22"  # what pnnx fills up with
-
-
-def weight_layout(layer: Layer) -> tuple[WeightSpec, ...]:
-    """Return what ncnn reads from the `.bin` for this layer, in order.
-
-    Raises:
-        UnknownLayerType: ncnn registers no such layer type.
-        FormatError: the parameters contradict each other.
-    """
-    spec = spec_of(layer.type, layer.name)
-    try:
-        return spec.layout(decode(spec, layer))
-    except FormatError as error:
-        found = problems(spec, layer)
-        if not found:
-            raise
-        raise FormatError(f"layer '{layer.name}' ({layer.type}): {found[0]}", error.remedy) from None
 
 
 @dataclass(slots=True)

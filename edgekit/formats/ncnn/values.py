@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from math import isfinite
 
 from edgekit.errors import FormatError, UserError
-from edgekit.formats.spelling import float32, spell_float
+from edgekit.formats.spelling import spell_float
 from edgekit.graph import Param
+from edgekit.ops.float32 import float32
 
 MAX_PARAMS = 32  # NCNN_MAX_PARAM_COUNT
 _ARRAY_KEY = -23300
