@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit.bencher.compare import compare as compare_results
+from edgekit.bencher.compare import suite_ratios
 from edgekit.bencher.gather import gather, memory_of
 from edgekit.bencher.journal import Journal
 from edgekit.bencher.measure import (
@@ -18,9 +21,10 @@ from edgekit.bencher.measure import (
     measure_memory,
     measure_peaks,
 )
-from edgekit.bencher.result import BenchReport, Comparison, Latency, Result
+from edgekit.bencher.result import BenchReport, Comparison, Latency, Memory, Result
 from edgekit.bencher.roofline import Peaks
-from edgekit.bencher.settings import CERTIFIED, COMPARE, QUICK, OpenMp, Pinning, Protocol
+from edgekit.bencher.settings import CERTIFIED, COMPARE, EMULATED, QUICK, SUITE, OpenMp, Pinning, Protocol
+from edgekit.bencher.suite import load_suite
 from edgekit.bencher.targets import Target, resolve
 from edgekit.devices import Device, DeviceInfo, device_info, open_device
 from edgekit.devices.options import PRECISIONS
@@ -53,7 +57,7 @@ def bench(
     """Time targets in ncnn, each configuration in fresh worker processes that take turns.
 
     Args:
-        targets: bundles, `.param` files (random weights without a `.bin` beside them).
+        targets: bundles, `.param` files (random weights without a `.bin` beside them), suites (`.toml`).
         threads: thread counts, each a configuration of its own.
         precision: names of `edgekit.devices.options.PRECISIONS`; None takes what each target was exported in.
         device: where ncnn runs.
@@ -76,31 +80,52 @@ def bench(
     if not names:
         raise UserError("nothing to measure", "name a bundle, a .param or a suite.toml")
     place = open_device(device) if isinstance(device, str) else device
-    run = Bench(
-        device=place,
-        protocol=protocol or (CERTIFIED if certified else COMPARE if compare else QUICK),
-        pinning=pinning or Pinning(),
-        openmp=openmp or OpenMp(),
-        seed=seed,
-        layers=layers,
-        journal=Journal(journal),
-        progress=progress,
-    )
-    found = [resolve(str(name), inputs or {}) for name in names]
-    configurations = _configurations(found, threads, precision)
-    if compare:
-        if len(configurations) < 2:
-            raise UserError(
-                "a comparison needs two configurations", "name a second target, thread count or precision"
-            )
-        first = configurations[0]
-        configurations.append(Configuration(first.target, first.threads, first.precision, twin=True))
-    return _report(run, configurations, memory)
+    with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
+        found = _targets(names, inputs or {}, Path(folder))
+        configurations = _configurations(found, threads, precision, compare and not place.emulated)
+        run = Bench(
+            device=place,
+            protocol=protocol or _protocol(place, certified, compare, suite=len(found) > len(names)),
+            pinning=pinning or Pinning(),
+            openmp=openmp or OpenMp(),
+            seed=seed,
+            layers=layers,
+            journal=Journal(journal),
+            progress=progress,
+        )
+        return _report(run, configurations, memory)
+
+
+def _protocol(device: Device, certified: bool, compare: bool, *, suite: bool) -> Protocol:
+    if device.emulated:
+        return EMULATED
+    if certified:
+        return CERTIFIED
+    return COMPARE if compare else SUITE if suite else QUICK
+
+
+def _targets(
+    names: Sequence[str | Path], inputs: Mapping[str, tuple[int, ...]], folder: Path
+) -> tuple[Target, ...]:
+    """Resolve every name; a suite becomes many targets, whose files go into `folder`."""
+    found: list[Target] = []
+    for index, name in enumerate(names):
+        if Path(name).suffix == ".toml":
+            place = folder / str(index)
+            place.mkdir()
+            found += load_suite(Path(name), place)
+        else:
+            found.append(resolve(str(name), inputs))
+    return tuple(found)
 
 
 def _configurations(
-    targets: Sequence[Target], threads: Sequence[int], precision: str | Sequence[str] | None
+    targets: Sequence[Target],
+    threads: Sequence[int],
+    precision: str | Sequence[str] | None,
+    compare: bool,
 ) -> list[Configuration]:
+    """Return every combination, and for a comparison the first one again as its A/A twin."""
     for count in threads:
         if count < 1:
             raise UserError(f"{count} threads cannot run anything", "give a positive number")
@@ -111,12 +136,19 @@ def _configurations(
                 f"unknown precision '{name}'",
                 did_you_mean(name, PRECISIONS) or "choose from " + ", ".join(PRECISIONS),
             )
-    return [
+    found = [
         Configuration(target, count, name)
         for target in targets
         for name in (chosen or (target.precision,))
         for count in threads
     ]
+    if not compare:
+        return found
+    if len(found) < 2:
+        raise UserError(
+            "a comparison needs two configurations", "name a second target, thread count or precision"
+        )
+    return [*found, replace(found[0], twin=True)]
 
 
 def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -> BenchReport:
@@ -128,20 +160,13 @@ def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -
     if not any(rounds):
         raise KeyboardInterrupt
     results, twin = [], None
-    peaks: dict[tuple[int, str], Peaks] = {}
+    extras = _Extras(run, memory=memory and not interrupted)
     for configuration, own in zip(configurations, rounds, strict=True):
-        if not own:
-            continue
-        if configuration.twin:
+        if configuration.twin and own:
             twin = Latency.of([each.samples for each in own], run.seed)
-            continue
-        run.progress(f"{configuration.label}, memory")
-        measured = memory_of(measure_memory(run, configuration)) if memory and not interrupted else None
-        key = (configuration.threads, configuration.precision)
-        if run.layers and key not in peaks and not run.device.emulated:
-            run.progress(f"what the device can do with {configuration.threads} threads")
-            peaks[key] = Peaks.of(measure_peaks(run, configuration), configuration.precision)
-        results.append(gather(run, configuration, own, measured, peaks.get(key)))
+        elif own:
+            results.append(gather(run, configuration, own, *extras.of(configuration)))
+    interrupted = interrupted or extras.interrupted
     if not interrupted:
         run.journal.finish()
     return BenchReport(
@@ -151,9 +176,39 @@ def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -
         started_at=started_at,
         results=tuple(results),
         comparisons=tuple(_comparisons(results, twin, run.seed)),
+        ratios=suite_ratios(results, run.seed),
         interrupted=interrupted,
-        peaks=tuple(peaks.values()),
+        peaks=extras.peaks,
     )
+
+
+class _Extras:
+    """What is measured beside the times: memory, and for layers the peaks; Ctrl-C ends it."""
+
+    def __init__(self, run: Bench, memory: bool) -> None:
+        self._run = run
+        self._memory = memory
+        self._peaks: dict[tuple[int, str], Peaks] = {}
+        self.interrupted = False
+
+    @property
+    def peaks(self) -> tuple[Peaks, ...]:
+        return tuple(self._peaks.values())
+
+    def of(self, configuration: Configuration) -> tuple[Memory | None, Peaks | None]:
+        memory = None
+        key = (configuration.threads, configuration.precision)
+        try:
+            if self._memory and not self.interrupted:
+                self._run.progress(f"{configuration.label}, memory")
+                memory = memory_of(measure_memory(self._run, configuration))
+            wanted = self._run.layers and not self._run.device.emulated and not self.interrupted
+            if wanted and key not in self._peaks:
+                self._run.progress(f"limits of the device, {configuration.threads} threads")
+                self._peaks[key] = Peaks.of(measure_peaks(self._run, configuration), configuration.precision)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        return memory, self._peaks.get(key)
 
 
 def _comparisons(results: Sequence[Result], twin: Latency | None, seed: int) -> list[Comparison]:

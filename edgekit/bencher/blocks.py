@@ -189,6 +189,11 @@ def multi_query(net: Net, x: Value, heads: int, reduction: int) -> Value:
     return net.add(x, net.pointwise(mixed, x.channels))
 
 
+def classifier(net: Net, x: Value, out: int) -> Value:
+    """Mean of each plane, then a linear layer."""
+    return net.linear(net.global_pool(x), out)
+
+
 def temporal_conv(net: Net, x: Value, dilation: int) -> Value:
     """GTConvBlock of GTCRN: half of the channels through neighbours, a causal dilated depthwise and a gate.
 
@@ -223,6 +228,7 @@ BLOCKS: Mapping[str, Block] = {
     "cbam": Block(cbam, {"reduction": 16}),
     "mhsa": Block(multi_head, {"heads": 4}),
     "mqa": Block(multi_query, {"heads": 4, "reduction": 1}),
+    "classifier": Block(classifier, {"out": 1000}),
     "gtconv": Block(temporal_conv, {"dilation": 1}),
 }
 

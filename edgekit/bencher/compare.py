@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edgekit.bencher.result import Comparison, Latency, Result
+from collections.abc import Sequence
+
+from edgekit.bencher.result import Comparison, Latency, Ratio, Result
 from edgekit.numerics import statistics as st
 
 NO_DIFFERENCE = "no difference"
@@ -18,6 +20,27 @@ def compare(baseline: Result, candidate: Result, noise: float, seed: int) -> Com
         return None
     ratio = ratio_of(baseline.latency, candidate.latency, seed)
     return Comparison(baseline.key, candidate.key, ratio, noise, verdict_of(ratio, noise))
+
+
+def suite_ratios(results: Sequence[Result], seed: int) -> tuple[Ratio, ...]:
+    """Compare each row of a suite that has a baseline with it."""
+    known = {result.key: result for result in results}
+    ratios = []
+    for result in results:
+        baseline = known.get((str(result.facts.get("baseline")), result.threads, result.precision))
+        if baseline is None or baseline.latency is None or result.latency is None:
+            continue
+        ratios.append(
+            Ratio(
+                target=result.target,
+                baseline=baseline.target,
+                threads=result.threads,
+                precision=result.precision,
+                work=result.facts["macs"] / baseline.facts["macs"],
+                time=ratio_of(result.latency, baseline.latency, seed),
+            )
+        )
+    return tuple(ratios)
 
 
 def ratio_of(baseline: Latency, candidate: Latency, seed: int) -> st.Interval:

@@ -27,9 +27,12 @@ def gather(
     messages = [each.message for each in rounds]
     samples = [each.samples for each in rounds]
     latency = Latency.of(samples, run.seed)
-    caveats = caveats_of(latency, run.protocol, messages, configuration.threads)
-    caveats += drift_caveats(float(np.median([st.drift(each) for each in samples])))
     emulated = run.device.emulated
+    if emulated:
+        caveats = []
+    else:
+        caveats = caveats_of(latency, run.protocol, messages, configuration.threads)
+        caveats += drift_caveats(float(np.median([st.drift(each) for each in samples])))
     layers: tuple[LayerTiming, ...] = ()
     ratio = None
     if run.layers:
@@ -46,7 +49,7 @@ def gather(
         input_values="reference" if target.reference else f"random, seed {run.seed}",
         model_sha256=target.sha256(),
         latency=None if emulated else latency,
-        instructions=None,
+        instructions=messages[0].get("instructions"),
         load_s=None if emulated else _median_of(messages, "load_s"),
         first_s=None if emulated else _median_of(messages, "first_s"),
         memory=memory,

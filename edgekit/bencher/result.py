@@ -214,6 +214,21 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratio:
+    """A row of a suite against its baseline: the share of its work, and the share of its time.
+
+    `work` is the ratio of MACs (1/N + 1/k^2 for a depthwise separable convolution), `time` of medians.
+    """
+
+    target: str
+    baseline: str
+    threads: int
+    precision: str
+    work: float
+    time: st.Interval
+
+
+@dataclass(frozen=True, slots=True)
 class BenchReport:
     """Everything that one call of `bench` measured."""
 
@@ -223,6 +238,7 @@ class BenchReport:
     started_at: str
     results: tuple[Result, ...]
     comparisons: tuple[Comparison, ...] = ()
+    ratios: tuple[Ratio, ...] = ()
     against: str | None = None
     interrupted: bool = False
     peaks: tuple[Peaks, ...] = ()
@@ -245,6 +261,7 @@ class BenchReport:
             "peaks": schema.to_json(self.peaks),
             "results": [result.to_json() for result in self.results],
             "comparisons": comparisons,
+            "ratios": schema.to_json(self.ratios),
             "against": self.against,
             "holds": self.holds,
         }

@@ -49,7 +49,18 @@ class Protocol:
 
 
 QUICK = Protocol("quick", rounds=3, min_runs=50, min_s=1.0, max_s=30.0)
+SUITE = Protocol("quick", rounds=2, min_runs=50, min_s=1.0, max_s=20.0)
 COMPARE = Protocol("quick", rounds=6, min_runs=100, min_s=2.0, max_s=60.0)
+EMULATED = Protocol(
+    "emulated",
+    rounds=1,
+    min_runs=1,
+    min_s=0.0,
+    max_s=0.0,
+    warmup_s=0.0,
+    max_warmup_s=0.0,
+    steady_tolerance=1.0,
+)
 CERTIFIED = Protocol(
     "certified", rounds=10, min_runs=1024, min_s=60.0, max_s=600.0, max_warmup_s=20.0, cool_down_s=120.0
 )

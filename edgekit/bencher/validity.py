@@ -19,6 +19,7 @@ _OUTLIER_MADS = 14.8  # |x - median| / MAD, hyperfine's threshold
 _EXTREME = 0.5
 _SPREAD = 0.10
 _WILD_SPREAD = 0.50
+_SURE = 0.02
 _OTHERS = 0.05
 _DRIFT = 0.05
 _SLOW_FIRST = 10.0
@@ -132,14 +133,15 @@ def _about_samples(latency: Latency, protocol: Protocol) -> Iterator[Caveat]:
 
 def _about_spread(latency: Latency) -> Iterator[Caveat]:
     spread = latency.std_s / latency.mean_s
+    low, high = latency.ci95_s
+    sure = high - low <= _SURE * latency.median_s  # stray samples do not move a median
     if spread >= _SPREAD:
         yield Caveat(
             "spread",
-            Severity.FATAL if spread >= _WILD_SPREAD else Severity.MAJOR,
+            Severity.MINOR if sure else Severity.FATAL if spread >= _WILD_SPREAD else Severity.MAJOR,
             f"the standard deviation is {format_percent(spread)} of the mean",
             "quiet the machine, or measure longer with --certified",
         )
-    low, high = latency.ci95_s
     if high - low > _SPREAD * latency.median_s:
         yield Caveat(
             "interval",

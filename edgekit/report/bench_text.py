@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from edgekit.bencher import BenchReport, Comparison, Latency, Result
 from edgekit.bencher.result import Caveat, LayerTiming
+from edgekit.report.bench_suite_text import suite_text
 from edgekit.report.table import text_table
 from edgekit.units import (
     format_bytes,
@@ -21,8 +22,9 @@ _WIDTH = 110
 
 def bench_text(report: BenchReport) -> str:
     """Return the whole report."""
-    lines = [*_finding(report), "", *_device(report), "", *_latencies(report)]
-    for section in (_comparisons(report), _memory(report), _layers(report), _warnings(report)):
+    lines = [*_finding(report), "", *_device(report)]
+    sections = (_latencies, suite_text, _comparisons, _memory, _layers, _warnings)
+    for section in (make(report) for make in sections):
         if section:
             lines += ["", *section]
     if report.interrupted:
@@ -60,7 +62,9 @@ def _finding(report: BenchReport) -> list[str]:
     if not timed:
         return ["no times: the device is emulated"]
     if len(timed) > 4:
-        return [f"{len(timed)} configurations timed, from {_range(timed)}"]
+        names = {str(result.facts["suite"]) for result in timed if "suite" in result.facts}
+        title = f"{', '.join(sorted(names))}: " if names else ""
+        return [f"{title}{len(timed)} configurations, {_range(timed)}"]
     return [
         f"{result.target}: {_median(result.latency)} per inference with {threads_text(result.threads)}, "
         f"{result.precision}, grade {result.validity.grade}"
@@ -97,7 +101,7 @@ def _device(report: BenchReport) -> list[str]:
     ]
     if threaded and openmp:
         lines.append("OpenMP   " + ", ".join(f"{name}={value}" for name, value in openmp.items()))
-    random = sorted({result.target for result in report.results if result.weights != "file"})
+    random = sorted({result.target for result in _single(report) if result.weights != "file"})
     if random:
         shown = ", ".join(random[:3]) + (f" and {len(random) - 3} more" if len(random) > 3 else "")
         lines.append(f"weights  random: there is no .bin beside {shown}")
@@ -106,7 +110,7 @@ def _device(report: BenchReport) -> list[str]:
 
 def _latencies(report: BenchReport) -> list[str]:
     rows = []
-    for result in report.results:
+    for result in _single(report):
         latency = result.latency
         spread = None if latency is None else latency.std_s / latency.mean_s
         rows.append(
@@ -129,7 +133,12 @@ def _latencies(report: BenchReport) -> list[str]:
         "latency", "threads", "precision", "median", "95 % interval", "p90", "min", "std/mean", "first",
         "load", "runs", "grade",
     ]  # fmt: skip
-    return text_table(headers, rows, left=(0, 2), indent="")
+    return text_table(headers, rows, left=(0, 2), indent="") if rows else []
+
+
+def _single(report: BenchReport) -> list[Result]:
+    """The results that are not rows of a suite, which has tables of its own."""
+    return [result for result in report.results if "suite" not in result.facts]
 
 
 def _interval(latency: Latency) -> str:
@@ -155,7 +164,7 @@ def _memory(report: BenchReport) -> list[str]:
             format_bytes(result.memory.blob_peak_bytes),
             format_bytes(result.memory.workspace_peak_bytes),
         ]
-        for result in report.results
+        for result in _single(report)
         if result.memory is not None
     ]
     headers = [
