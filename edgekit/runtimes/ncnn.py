@@ -48,13 +48,20 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One extractor's work: inject, then extract in that order."""
+    """One extractor's work: inject, then extract in that order.
+
+    `keep` blobs stay in the worker for the next case, which names them in `carried` (blob to inject ->
+    blob that case `carried_from` kept).
+    """
 
     id: str
     inputs: Mapping[str, Feed]
     outputs: tuple[str, ...]
     light_mode: bool = False
     integers: frozenset[str] = field(default_factory=frozenset)
+    keep: tuple[str, ...] | None = None
+    carried: Mapping[str, str] = field(default_factory=dict)
+    carried_from: str = ""
 
 
 def run_cases(
@@ -84,8 +91,10 @@ def run_cases(
                 owners.append(feed.array)
                 tensors.append((sent[mark], _ncnn_dtype(feed.array), feed.batch_axis))
             keys[blob] = sent[mark]
+        keys.update({blob: f"@{case.carried_from}:{kept}" for blob, kept in case.carried.items()})
         described.append(
             {
+                **({} if case.keep is None else {"keep": list(case.keep)}),
                 "id": case.id,
                 "inputs": keys,
                 "outputs": list(case.outputs),

@@ -7,7 +7,8 @@ ncnn run just that layer. The request:
     {"command": "run", "files": {"param": ..., "bin": ...}, "options": {"num_threads": 1, ...},
      "cases": [{"id": "capture", "light_mode": false, "inputs": {"in0": KEY}, "outputs": ["1", "2"]}]}
 
-`KEY` names a tensor of the request. The result holds a tensor `ID:BLOB` for every extraction that
+`KEY` names a tensor of the request, or, as `@CASE:BLOB`, what an earlier case was told to `keep`: that is how
+a state is carried from one frame to the next without leaving ncnn. The result holds a tensor `ID:BLOB` for every extraction that
 ncnn answered with 0, and `"status": {"ID": {"BLOB": code}}` for all of them.
 """
 
@@ -35,8 +36,9 @@ def serve(
     files = message["files"]
     net = load_net(files["param"], files["bin"], message.get("options", {}))
     status: dict[str, dict[str, int]] = {}
+    kept: dict[str, Any] = {}
     for case in message["cases"]:
-        status[case["id"]] = _run_case(net, case, tensors, batch_axes, writer, progress)
+        status[case["id"]] = _run_case(net, case, tensors, batch_axes, writer, progress, kept)
     return {"status": status, "environment": environment()}
 
 
@@ -47,14 +49,18 @@ def _run_case(
     batch_axes: Mapping[str, int | None],
     writer: TensorWriter,
     progress: Progress,
+    kept: dict[str, Any],
 ) -> dict[str, int]:
-    """Run one case on an extractor of its own; return ncnn's code for every output."""
+    """Run one case on an extractor of its own; return ncnn's code for every output.
+
+    Of what earlier cases kept, only what the latest case keeps stays.
+    """
     extractor = net.create_extractor()
     extractor.set_light_mode(bool(case.get("light_mode", False)))
     mats = []  # alive until the extractor is gone
     codes: dict[str, int] = {}
     for blob, key in case["inputs"].items():
-        mat = to_mat(tensors[key], batch_axes[key])
+        mat = kept[key[1:]] if key.startswith("@") else to_mat(tensors[key], batch_axes[key])
         mats.append(mat)
         code = extractor.input(blob, mat)
         if code != 0:
@@ -69,4 +75,10 @@ def _run_case(
         if codes[blob] == 0:
             array, batch_axis = to_array(mat, dtypes.get(blob, "float32"))
             writer.add(f"{case['id']}:{blob}", array, batch_axis)
+    if "keep" in case:
+        kept.clear()
+        for blob in case["keep"]:
+            mat = ncnn.Mat()
+            codes[blob] = extractor.extract(blob, mat)
+            kept[f"{case['id']}:{blob}"] = mat.clone()
     return codes

@@ -1,0 +1,1 @@
+"""Photographs and sound as the arrays that models take."""
