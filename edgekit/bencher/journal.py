@@ -1,16 +1,20 @@
 """Finished worker runs on disk, so that an interrupted bench goes on where it stopped.
 
-One JSON object per line, appended when its process has ended: a line that was cut off by a crash is skipped.
+One JSON object per line, appended when its process has ended: a line that was cut off by a crash is skipped,
+and so is one from another day, when the machine was another.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from edgekit.errors import UserError
+
+_FRESH_S = 12 * 3600.0
 
 
 class Journal:
@@ -38,7 +42,7 @@ class Journal:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("a", encoding="utf-8")
-            self._file.write(json.dumps({"key": key, "record": record}) + "\n")
+            self._file.write(json.dumps({"key": key, "at_s": time.time(), "record": record}) + "\n")
             self._file.flush()
         except OSError as error:
             raise UserError(f"cannot write '{self._path}': {error.strerror}", "name another file") from None
@@ -67,7 +71,8 @@ def _load(path: Path) -> dict[str, Mapping[str, Any]]:
     for line in lines:
         try:
             entry = json.loads(line)
-            records[entry["key"]] = entry["record"]
+            if time.time() - float(entry["at_s"]) < _FRESH_S:
+                records[entry["key"]] = entry["record"]
         except (ValueError, KeyError, TypeError):
             continue
     return records

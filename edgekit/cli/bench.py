@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.cli import args as shared
 from edgekit.cli.output import check_destinations, deliver
 from edgekit.cli.progress import StatusLine
-from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK, UserError, did_you_mean
+from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK, UserError, did_you_mean, require
 
 if TYPE_CHECKING:
     from edgekit.bencher import BenchReport
@@ -49,6 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
         default="active",
         help="how OpenMP threads wait between layers: active or passive (default: active)",
     )
+    parser.add_argument("--plots", metavar="FOLDER", help="write every plot as SVG and PNG")
     shared.add_files(parser, "json", "html")
 
 
@@ -69,13 +73,34 @@ def precision_list(text: str) -> tuple[str, ...]:
 def run(args: argparse.Namespace) -> int:
     """Measure and report."""
     check_destinations(args)
+    if args.html or args.plots:
+        require("matplotlib", "report")  # before minutes are spent on measuring
     from edgekit.report.bench_text import bench_text
 
     report = _measure(args)
-    deliver(args, text=bench_text(report), document=report.to_json())
+    deliver(args, text=bench_text(report), document=report.to_json(), html=lambda: _html(report))
+    if args.plots:
+        from edgekit.report.bench_plots import write_figures
+
+        write_figures(report, Path(args.plots))
     if report.interrupted:
         raise KeyboardInterrupt
     return EXIT_OK if report.holds else EXIT_CHECK_FAILED
+
+
+def _html(report: BenchReport) -> str:
+    from edgekit.report.bench_html import bench_html
+
+    return bench_html(report)
+
+
+def _journal(args: argparse.Namespace) -> Path | None:
+    """Where a long bench keeps what it has measured, so that the same command goes on after Ctrl-C."""
+    if not args.certified and not any(target.endswith(".toml") for target in args.targets):
+        return None
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    names = "\n".join(str(Path(target).resolve()) for target in args.targets)
+    return cache / "edgekit" / f"bench-{hashlib.sha256(names.encode()).hexdigest()[:16]}.jsonl"
 
 
 def _measure(args: argparse.Namespace) -> BenchReport:
@@ -95,6 +120,7 @@ def _measure(args: argparse.Namespace) -> BenchReport:
             seed=args.seed or 0,
             pinning=Pinning.parse(args.pin) if args.pin else None,
             openmp=OpenMp(wait_policy=args.openmp_wait),
+            journal=_journal(args),
             progress=status,
         )
     return report if earlier is None else against.check(report, earlier)

@@ -23,7 +23,7 @@ def suite_text(report: BenchReport) -> list[str]:
     if report.ratios:
         lines += [
             "",
-            "work: MACs over the baseline, as theory promises; time: measured ratio of medians, 95 % interval",
+            "work: MACs over the baseline, as in theory; time: measured ratio of medians, 95 % interval",
         ]
     return lines[1:]
 

@@ -22,14 +22,17 @@ _WIDTH = 110
 
 def bench_text(report: BenchReport) -> str:
     """Return the whole report."""
-    lines = [*_finding(report), "", *_device(report)]
-    sections = (_latencies, suite_text, _comparisons, _memory, _layers, _warnings)
-    for section in (make(report) for make in sections):
-        if section:
-            lines += ["", *section]
-    if report.interrupted:
-        lines += ["", "interrupted: run the same command again to measure the rest"]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join("\n".join(section) for section in bench_sections(report)) + "\n"
+
+
+def bench_sections(report: BenchReport) -> list[list[str]]:
+    """Return the lines of every section that has something to say, the finding first."""
+    makers = (_finding, _device, _latencies, suite_text, _comparisons, _memory, _layers, _warnings, _end)
+    return [lines for make in makers if (lines := make(report))]
+
+
+def _end(report: BenchReport) -> list[str]:
+    return ["interrupted: run the same command again to measure the rest"] if report.interrupted else []
 
 
 def threads_text(threads: int) -> str:

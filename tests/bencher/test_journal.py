@@ -50,6 +50,12 @@ def test_a_torn_line_is_skipped(tmp_path: Path) -> None:
     assert again.get("b") is None
 
 
+def test_what_was_measured_on_another_day_is_measured_again(tmp_path: Path) -> None:
+    path = tmp_path / "kept.jsonl"
+    path.write_text('{"key": "a", "at_s": 1.0, "record": {}}\n')
+    assert Journal(path).get("a") is None
+
+
 def test_every_configuration_runs_once_a_round_in_changing_order() -> None:
     turns = interleaved(5, 8, seed=3)
     assert turns == interleaved(5, 8, seed=3)
