@@ -1,4 +1,4 @@
-"""The zoo: networks of the source documents and their relatives, as tables over shared blocks.
+"""The zoo: small networks for phones and boards, as tables of data over shared blocks.
 
 `edgekit.models.registry` names them without importing torch; `build` there makes one.
 """

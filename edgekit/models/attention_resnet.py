@@ -1,7 +1,6 @@
 """ResNet-18 with a gate in every block: SENet's (arXiv:1709.01507) or CBAM's (arXiv:1807.06521).
 
-Document 3 describes both gates on a ResNet; the depth and the reduction of 16 are those of the
-ResNet-18 rows of the CBAM paper's table 4.
+Depth and reduction (16) are those of the ResNet-18 rows of the CBAM paper's table 4.
 """
 
 from __future__ import annotations

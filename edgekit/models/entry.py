@@ -103,6 +103,7 @@ class Entry:
     `builder` and `finisher` are `module:function` references, imported only when used. The
     builder takes the arguments as keywords and returns the bare module; the finisher takes
     (module, spec, seed), gives the module its weights and returns it.
+    `parameters` and `macs` (1 MAC = 2 FLOP) hold for the default arguments.
     `calibration` limits size arguments for the pass that sets the normalisation statistics,
     and `calibration_batch` samples go into it.
     """
@@ -111,6 +112,8 @@ class Entry:
     family: str
     source: str
     builder: str
+    parameters: int
+    macs: int
     inputs: tuple[InputTemplate, ...]
     outputs: tuple[str, ...] = ("out",)
     arguments: tuple[Argument, ...] = ()

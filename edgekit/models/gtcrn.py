@@ -1,8 +1,8 @@
 """GTCRN: speech enhancement by a mask on the complex spectrum (Rong et al., ICASSP 2024).
 
-Document 4 describes its GTConvBlock. Bands, channels and recurrent layers are those of the
-authors' repository (Xiaobin-Rong/gtcrn): 257 bins at 16 kHz, of which the lower 65 pass as they
-are and the upper 192 become 64 ERB bands; 23.67 K parameters. The fixed filters are buffers.
+Bands, channels and recurrent layers are those of the authors' repository (Xiaobin-Rong/gtcrn):
+257 bins at 16 kHz, of which the lower 65 pass as they are and the upper 192 become 64 ERB bands;
+23.67 K parameters. The fixed filters are buffers.
 
 The network takes one clip at a time: (1, 2, T, 257), the real and the imaginary part of T
 frames. Inside, features are (1, C, T, F). `gtcrn_stream` holds its frame-by-frame twin.

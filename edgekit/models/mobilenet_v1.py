@@ -1,7 +1,7 @@
 """MobileNet V1 (Howard et al. 2017, arXiv:1704.04861, table 1) and its AMC-pruned relative.
 
 The `amc` profile is the channel list that AMC (He et al. 2018, arXiv:1802.03494) found for half
-of the operations, as printed in document 1.
+of the operations (mit-han-lab/amc, `models/mobilenet.py`).
 """
 
 from __future__ import annotations

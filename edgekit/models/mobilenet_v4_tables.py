@@ -1,10 +1,10 @@
 """The five MobileNet V4 networks as tables of stages (Qin et al. 2024, arXiv:2404.10518).
 
-Conv S, M and L are the tables of document 2, which follow the authors' TensorFlow models. The
-document leaves the two hybrids empty; theirs are the paper's tables 12 and 13 with the block
+Conv S, M and L follow the block specifications of the authors' TensorFlow models
+(tensorflow/models, `mobilenet.py`); the two hybrids the paper's appendix, with the block
 details (head counts, key and value widths, where attention stands) of timm's `mobilenetv3.py`.
-The document builds its `fused_ib` stage from a plain inverted residual; the paper's fused block
-(a full 3x3 expansion, then 1x1) is the one that gives the published parameter counts.
+A re-implementation that builds the fused stage from a plain inverted residual misses the published
+parameter counts; the paper's fused block is a full 3x3 expansion, then 1x1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The depthwise separable block with PReLU of document 4, alone.
+"""The depthwise separable convolution with PReLU, as one block alone.
 
-For 16 to 32 channels and a 3x3 kernel the document counts 16*3*3 + 32*16 = 656 weights, against
-4608 for a full convolution; biases, BatchNorm and the one PReLU slope come on top.
+For 16 to 32 channels and a 3x3 kernel it has 16*3*3 + 32*16 = 656 convolution weights, against
+4608 of a full convolution; biases, BatchNorm and the one PReLU slope come on top.
 """
 
 from __future__ import annotations

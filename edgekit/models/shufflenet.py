@@ -1,7 +1,7 @@
 """ShuffleNet V1 (Zhang et al. 2017, arXiv:1707.01083) and V2 (Ma et al. 2018, arXiv:1807.11164).
 
 V1 follows table 1 of its paper, with the stem widths that its authors published for other
-widths; V2 follows table 5 of its paper, as the documents only mention it.
+widths (megvii-model/ShuffleNet-Series); V2 follows table 5 of its paper.
 """
 
 from __future__ import annotations
