@@ -25,6 +25,11 @@ _TOKEN = re.compile(r"[^ \t\n\v\f\r]+")
 _COUNT = re.compile(r"\d{1,9}")
 
 
+def printable(text: str) -> str:
+    """Return a text out of a file without what could steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """A place in a file, for messages."""
@@ -35,7 +40,7 @@ class Where:
     def error(self, what: str, remedy: str | None = None) -> FormatError:
         """Return the error that says what is wrong at this place."""
         place = self.file if self.line is None else f"{self.file} line {self.line}"
-        return FormatError(f"{place}: {what}", remedy)
+        return FormatError(printable(f"{place}: {what}"), remedy)
 
     def wrap(self, error: FormatError) -> FormatError:
         """Return an error of a deeper floor with this place put before it."""
@@ -148,8 +153,7 @@ def _counts(line: str, where: Where) -> tuple[int, int]:
 
 
 def _shorten(text: str) -> str:
-    printable = "".join(char if char.isprintable() else "?" for char in text)
-    return printable if len(printable) <= 60 else f"{printable[:57]}..."
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def parse_record(text: str, line: str, where: Where) -> Record:
@@ -228,7 +232,7 @@ def join_document(graph: Graph, lines: Sequence[str]) -> str:
     head, tail = graph.frame or ("", "")
     words = _TOKEN.findall(head)
     blobs = len(graph.blobs)
-    if len(words) != 3 or words[1] != str(len(lines)) or int(words[2]) < blobs:
+    if len(words) != 3 or int(words[1]) != len(lines) or int(words[2]) < blobs:
         head = f"{MAGIC}\n{len(lines)} {blobs}\n"
     ended = [line if line.endswith("\n") else f"{line}\n" for line in lines[:-1]]
     return head + "".join(ended) + "".join(lines[-1:]) + tail

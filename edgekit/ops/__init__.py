@@ -1,5 +1,6 @@
 """What ncnn's layer types are: parameters, weights, cost and shapes."""
 
+from edgekit.ops.check import Finding, check_graph
 from edgekit.ops.cost import Cost, cost
 from edgekit.ops.describe import Activation, activation, describe
 from edgekit.ops.shape import Inferred, Unknown, infer_graph, infer_shapes
@@ -13,6 +14,7 @@ __all__ = [
     "SPECS",
     "Activation",
     "Cost",
+    "Finding",
     "Inferred",
     "LayerSpec",
     "ParamSpec",
@@ -21,6 +23,7 @@ __all__ = [
     "UnknownLayerType",
     "WeightSpec",
     "activation",
+    "check_graph",
     "cost",
     "decode",
     "describe",

@@ -254,12 +254,11 @@ def test_a_graph_with_everything_known() -> None:
 
 def test_unknown_shapes_have_a_reason_and_the_rest_goes_on() -> None:
     text = (
-        "7767517\n6 6\nInput in0 0 1 in0\nInput in1 0 1 in1 0=5\nReLU r 1 1 in0 a\nMine m 1 1 in1 b\n"
-        "ReLU r 1 1 b c\nReLU r 1 1 in1 d\n"
+        "7767517\n7 8\nInput in0 0 1 in0\nInput in1 0 1 in1 0=5\nSplit s 1 2 in1 x y\nReLU r 1 1 in0 a\n"
+        "Mine m 1 1 x b\nReLU r 1 1 b c\nReLU r 1 1 y d\n"
     )
-    graph = ncnn.loads(text.replace("7767517\n6 6\n", "7767517\n6 6\n"), unknown="keep")
-    inferred = infer_graph(graph)
-    assert inferred.shapes == {"in1": (5,), "d": (5,)}
+    inferred = infer_graph(ncnn.loads(text, unknown="keep"))
+    assert inferred.shapes == dict.fromkeys(("in1", "x", "y", "d"), (5,))
     assert inferred.unknown == {
         "in0": "the file leaves the input shape open",
         "a": "the shape of 'in0' is unknown",

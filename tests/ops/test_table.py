@@ -95,3 +95,13 @@ def test_what_ncnn_makes_of_a_wrong_kind(probe, tmp_path) -> None:
 def test_unknown_parameters_are_reported() -> None:
     layer = Layer("ReLU", "r", (), (), {"0": 0.1, "7": 1, "31": 2})
     assert problems(spec_of("ReLU"), layer) == ("parameter 7 is not known to ReLU: ncnn ignores it",)
+
+
+def test_a_blob_with_two_readers_crashes_ncnn(probe, tmp_path) -> None:
+    """Why such files are refused before they are loaded."""
+    body = "Input in0 0 1 in0\nReLU r 1 1 in0 a\nAbsVal s 1 1 in0 b\nBinaryOp x 2 1 a b out0\n"
+    (tmp_path / "m.param").write_text(f"7767517\n4 4\n{body}")
+    (tmp_path / "m.bin").write_bytes(b"")
+    request = {"param": str(tmp_path / "m.param"), "bin": str(tmp_path / "m.bin"), "outputs": ["out0"]}
+    (answer,) = probe([request | {"inputs": {"in0": [5.0, 7.0]}}])
+    assert answer.get("crash", 0) < 0

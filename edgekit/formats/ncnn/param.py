@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from edgekit.errors import FormatError
 from edgekit.formats.ncnn.values import Token, parse_params, spell, values_of
-from edgekit.formats.text import Record, Where, join_document, layer_columns, parse_document, parse_record
+from edgekit.formats.text import (
+    Record,
+    Where,
+    join_document,
+    layer_columns,
+    parse_document,
+    parse_record,
+    printable,
+)
 from edgekit.graph import Graph, Layer, Param
 from edgekit.ops import SPECS, UnknownLayerType, spec_of
 
@@ -25,6 +33,7 @@ def parse_param(data: bytes, file: str, unknown: Unknown) -> tuple[Graph, tuple[
         UnknownLayerType: a layer type that ncnn does not register, unless `unknown` is "keep".
     """
     document = parse_document(data, file)
+    _check_readers([(record.name, record.inputs, record.where) for record in document.records])
     layers = []
     shapes: dict[str, Shape] = {}
     for record in document.records:
@@ -35,6 +44,19 @@ def parse_param(data: bytes, file: str, unknown: Unknown) -> tuple[Graph, tuple[
         layers.append(layer)
     graph = Graph(tuple(layers), shapes, frame=(document.head, document.tail))
     return graph, tuple(record.where for record in document.records)
+
+
+def _check_readers(layers: Iterable[tuple[str, Sequence[str], Where]]) -> None:
+    """Raise if two layers read the same blob: ncnn frees it after the first and crashes at the second."""
+    readers: dict[str, str] = {}
+    for layer, inputs, where in layers:
+        for blob in set(inputs):
+            if blob in readers:
+                raise where.error(
+                    f"blob '{blob}' is read by layer '{layer}' and by '{readers[blob]}': ncnn crashes",
+                    "put a Split layer behind it and give each reader an output of that",
+                )
+            readers[blob] = layer
 
 
 def _layer(record: Record) -> Layer:
@@ -68,7 +90,8 @@ def _check_type(layer: Layer, where: Where) -> None:
         try:
             spec_of(layer.type, layer.name)
         except UnknownLayerType as error:
-            raise UnknownLayerType(f"{where.file} line {where.line}: {error.message}", error.remedy) from None
+            message = printable(f"{where.file} line {where.line}: {error.message}")
+            raise UnknownLayerType(message, error.remedy) from None
 
 
 def _shape_hints(layer: Layer, where: Where) -> dict[str, Shape]:
@@ -106,8 +129,9 @@ def dump_param(graph: Graph) -> str:
     """Return the text of the `.param`: unchanged layers as they were spelled, the others as pnnx would.
 
     Raises:
-        UserError: a parameter has a value that ncnn cannot read.
+        UserError: a parameter has a value that ncnn cannot read, or two layers read the same blob.
     """
+    _check_readers([(layer.name, layer.inputs, Where("the graph")) for layer in graph.layers])
     return join_document(graph, [_line(layer) for layer in graph.layers])
 
 
