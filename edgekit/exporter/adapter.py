@@ -9,9 +9,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -30,6 +30,9 @@ class OutputTree:
     dropped: tuple[str, ...] = ()
 
 
+Begin = Callable[[Sequence[torch.Tensor]], None]
+
+
 class Adapter:
     """Binds named inputs to a module's forward (or all by position) and flattens its result."""
 
@@ -43,12 +46,25 @@ class Adapter:
     ) -> None:
         self.original = module
         self.tree: OutputTree | None = None
+        self._begin: Begin = lambda _: None
         self._output_names = outputs
         self._bind = (lambda tensors: (tensors, {})) if by_position else _binder(module, inputs)
-        self.module = self._wrapped() if isinstance(module, torch.jit.ScriptModule) else self._copy()
+        self.module = self._adapted()
+
+    def derived(self, module: torch.nn.Module, begin: Begin) -> Self:
+        """Return an adapter of a variant of the module; `begin` is called with the inputs of each run."""
+        other = copy.copy(self)
+        other.original = module
+        other._begin = begin
+        other.module = other._adapted()
+        return other
+
+    def _adapted(self) -> torch.nn.Module:
+        return self._wrapped() if isinstance(self.original, torch.jit.ScriptModule) else self._copy()
 
     def call(self, forward: Any, tensors: Sequence[torch.Tensor]) -> Any:
         """Run `forward` on the bound inputs and return its distinct tensors, one bare or a tuple of them."""
+        self._begin(tensors)
         args, kwargs = self._bind(tensors)
         tree, flat = flatten(forward(*args, **kwargs), self._output_names)
         self.tree = tree

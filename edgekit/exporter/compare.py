@@ -7,7 +7,8 @@ compared with the reference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ wrong ones that no message announces start at 1e-3.
 _ROUNDING_FACTOR = 64.0
 _JITTER_SEED = 20240
 
+Answer = Mapping[str, Array | int]
+"""Output blob -> its array, or the code with which ncnn refused it."""
+
 
 def run_outputs(
     device: Device,
@@ -38,7 +42,7 @@ def run_outputs(
     outputs: Sequence[TensorSpec],
     probes: Sequence[Mapping[str, Array]],
     timeout_s: float | None = None,
-) -> list[dict[str, Array | int]]:
+) -> list[Answer]:
     """Run the artefact on every probe; return for each output blob its array, or ncnn's code if it failed.
 
     Raises:
@@ -65,18 +69,58 @@ def _feed(spec: TensorSpec, array: Array) -> Feed:
 
 
 def compare(
-    outputs: Sequence[TensorSpec], traces: Sequence[Trace], answers: Sequence[Mapping[str, Array | int]]
+    outputs: Sequence[TensorSpec],
+    references: Sequence[Mapping[str, Array]],
+    traces: Sequence[Trace],
+    answers: Sequence[Answer],
 ) -> tuple[OutputCheck, ...]:
-    """Compare every output on every probe."""
+    """Compare every output on every probe with its reference."""
     return tuple(
-        _compare(spec, number, trace, answer[spec.blob])
-        for number, (trace, answer) in enumerate(zip(traces, answers, strict=True))
+        _compare(spec, number, reference[spec.name], trace, answer[spec.blob])
+        for number, (reference, trace, answer) in enumerate(zip(references, traces, answers, strict=True))
         for spec in outputs
     )
 
 
-def _compare(spec: TensorSpec, probe: int, trace: Trace, answer: Array | int) -> OutputCheck:
-    reference = trace.values[trace.outputs[spec.name]]
+def settled_axes(
+    outputs: Sequence[TensorSpec], references: Sequence[Mapping[str, Array]], answers: Sequence[Answer]
+) -> tuple[TensorSpec, ...]:
+    """Correct the batch axis of outputs whose shape it does not explain, where exactly one other axis does.
+
+    pnnx gives none for the states of recurrent layers, and a wrong one now and then.
+    """
+    return tuple(_settled_axis(spec, references, answers) for spec in outputs)
+
+
+def _settled_axis(
+    spec: TensorSpec, references: Sequence[Mapping[str, Array]], answers: Sequence[Answer]
+) -> TensorSpec:
+    def explains(axis: int | None) -> bool:
+        pairs = zip(references, answers, strict=True)
+        return all(
+            not isinstance(found := answer[spec.blob], int)
+            and found.shape == mat_layout(reference[spec.name].shape, axis).shape
+            for reference, answer in pairs
+        )
+
+    rank = references[0][spec.name].ndim
+    if explains(spec.batch_axis):
+        return spec
+    others = [axis for axis in (None, *range(rank)) if axis != spec.batch_axis and explains(axis)]
+    return replace(spec, batch_axis=others[0]) if others else spec
+
+
+def input_axes(inputs: Sequence[TensorSpec]) -> Iterator[tuple[TensorSpec, ...]]:
+    """Yield the inputs with other batch axes: any axis of size 1 or none, for one input after the other."""
+    for index, spec in enumerate(inputs):
+        for axis in (None, *(axis for axis, size in enumerate(spec.shape) if size == 1)):
+            if axis != spec.batch_axis:
+                yield (*inputs[:index], replace(spec, batch_axis=axis), *inputs[index + 1 :])
+
+
+def _compare(
+    spec: TensorSpec, probe: int, reference: Array, trace: Trace, answer: Array | int
+) -> OutputCheck:
     scale = finite_scale(reference)
     if isinstance(answer, int):
         return OutputCheck(spec.name, probe, np.inf, scale, 0.0, f"ncnn gave no value (code {answer})")

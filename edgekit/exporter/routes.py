@@ -20,6 +20,7 @@ from edgekit.exporter.load import TorchModel
 from edgekit.exporter.remedies import expression_ops, for_op, other_route
 from edgekit.exporter.result import ExportError, Finding, FindingKind
 from edgekit.exporter.structure import SourceFinder, kinds_of
+from edgekit.exporter.variant import Variant, run
 from edgekit.runtimes.trace import Array, Source
 from edgekit.toolchain.onnx_export import OnnxExportError, export_onnx
 from edgekit.toolchain.pnnx import InputShape, PnnxProcess
@@ -38,7 +39,9 @@ class Pending:
     warnings: tuple[ConverterWarning, ...] = ()
 
 
-def start_pnnx_route(model: TorchModel, probe: Mapping[str, Array], folder: Path) -> Pending:
+def start_pnnx_route(
+    model: TorchModel, variant: Variant, probe: Mapping[str, Array], folder: Path
+) -> Pending:
     """Trace the model on the probe in this process and start pnnx on the trace.
 
     Raises:
@@ -47,17 +50,21 @@ def start_pnnx_route(model: TorchModel, probe: Mapping[str, Array], folder: Path
     """
     tensors = as_tensors(model, probe)
     try:
-        traced = trace(model.module, tensors, folder / f"{STEM}.pt")
+        with variant.running() as adapter:
+            traced = trace(adapter.module, tensors, folder / f"{STEM}.pt")
     except Exception as error:
         raise _trace_error(model, tensors, error) from error
     warnings = tuple(
         ConverterWarning("torch.jit.trace", f"{each.text} ({each.file}:{each.line})")
         for each in traced.warnings
     )
-    return Pending(_process(model, traced.path), _finder(traced), traced.rewrites, warnings)
+    rewrites = (*variant.notes, *traced.rewrites)
+    return Pending(_process(model, traced.path), _finder(traced), rewrites, warnings)
 
 
-def start_onnx_route(model: TorchModel, probe: Mapping[str, Array], folder: Path) -> Pending:
+def start_onnx_route(
+    model: TorchModel, variant: Variant, probe: Mapping[str, Array], folder: Path
+) -> Pending:
     """Export the model to ONNX on the probe in this process and start pnnx on the file.
 
     Raises:
@@ -66,10 +73,10 @@ def start_onnx_route(model: TorchModel, probe: Mapping[str, Array], folder: Path
     """
     tensors = as_tensors(model, probe)
     tree = _output_tree(model, tensors)
+    path = folder / f"{STEM}.onnx"
     try:
-        exported = export_onnx(
-            model.module, tensors, len(tree.names), folder / f"{STEM}.onnx", _dynamic_axes(model)
-        )
+        with variant.running() as adapter:
+            exported = export_onnx(adapter.module, tensors, len(tree.names), path, _dynamic_axes(model))
     except OnnxExportError as error:
         raise _onnx_error(error) from error
     _check_names("inputs", [f"in{index}" for index in range(len(tensors))], exported.inputs)
@@ -77,13 +84,13 @@ def start_onnx_route(model: TorchModel, probe: Mapping[str, Array], folder: Path
     warnings = tuple(
         ConverterWarning("torch.onnx", f"{each.text} ({each.file}:{each.line})") for each in exported.warnings
     )
-    return Pending(_process(model, exported.path), lambda _: (), exported.rewrites, warnings)
+    rewrites = (*variant.notes, *exported.rewrites)
+    return Pending(_process(model, exported.path), lambda _: (), rewrites, warnings)
 
 
 def _output_tree(model: TorchModel, tensors: list[torch.Tensor]) -> OutputTree:
     try:
-        with torch.no_grad():
-            model.module(*tensors)
+        run(model.adapter, tensors)
     except Exception as error:
         raise _own_error(model, error) from error
     assert model.adapter.tree is not None
@@ -138,8 +145,7 @@ def _own_error(model: TorchModel, error: Exception) -> UserError:
 def _trace_error(model: TorchModel, tensors: list[torch.Tensor], error: Exception) -> Exception:
     """Say whether the model itself fails on its inputs, or only tracing it does."""
     try:
-        with torch.no_grad():
-            model.module(*tensors)
+        run(model.adapter, tensors)
     except Exception as own:
         return _own_error(model, own)
     lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -6,7 +6,7 @@ import importlib.metadata
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,10 +36,11 @@ from edgekit.verifier import VerifyReport
 
 if TYPE_CHECKING:
     from edgekit.exporter.routes import Pending
-    from edgekit.exporter.subject import Subject
+    from edgekit.exporter.subject import Reference, Subject
     from edgekit.toolchain.pnnx import PnnxRun
 
 Progress = Callable[[str], None]
+Ports = tuple[TensorSpec, ...]
 _TOOLS = ("torch", "pnnx", "ncnn", "onnx", "onnxsim", "onnxruntime", "numpy")
 _WORKER_TIMEOUT_S = 600.0
 
@@ -64,11 +65,13 @@ class Run:
             with self._step("loading the model", "load"):
                 subject = load_subject(self._request)
             probes = self._probes(subject)
-            converted, traces, pending = self._convert(subject, probes, Path(temporary))
-            inputs, outputs = self._ports(subject, traces[0], converted)
+            converted, reference, pending = self._convert(subject, probes, Path(temporary))
+            inputs, outputs = self._ports(subject, reference, converted)
             graph = self._check_structure(converted, pending, len(inputs), len(subject.outputs.names))
-            checks = self._check_numbers(subject, converted, inputs, outputs, probes, traces)
-            return self._write(subject, pending, converted, graph, inputs, outputs, checks, traces)
+            inputs, outputs, checks = self._check_numbers(
+                subject, converted, inputs, outputs, probes, reference
+            )
+            return self._write(subject, pending, converted, graph, inputs, outputs, checks, reference.traces)
 
     def _probes(self, subject: Subject) -> list[dict[str, Array]]:
         """Two seeded inputs, and for dynamic sizes a third one of the second shape."""
@@ -80,24 +83,24 @@ class Run:
 
     def _convert(
         self, subject: Subject, probes: list[dict[str, Array]], folder: Path
-    ) -> tuple[PnnxRun, list[Trace], Pending]:
+    ) -> tuple[PnnxRun, Reference, Pending]:
         """Start the converter, run the reference meanwhile, wait for the converter."""
         with self._step("tracing the model", "trace"):
             pending = subject.start(self._request.route, probes[0], folder)
         self._warnings.extend(pending.warnings)
         with pending.process as process:
             with self._step("running the reference", "reference"):
-                traces, found = subject.reference(probes)
-            self._raise(found)
+                reference = subject.reference(probes)
+            self._raise(reference.findings)
             with self._step("converting", "convert"):
                 run = process.result()
         self._warnings.extend(ConverterWarning("pnnx", text) for text in run.warnings)
         self._log.append(run.log)
         self._raise(structure.converter_findings(run, pending.sources, self._request.route))
-        return run, traces, pending
+        return run, reference, pending
 
     def _ports(
-        self, subject: Subject, trace: Trace, run: PnnxRun
+        self, subject: Subject, reference: Reference, run: PnnxRun
     ) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
         """Join the model's inputs and outputs with their blobs."""
         if len(run.input_batch_axes) != len(subject.inputs):
@@ -109,9 +112,9 @@ class Run:
             for index, (spec, axis) in enumerate(zip(subject.inputs, run.input_batch_axes, strict=True))
         )
         outputs = {}
-        for index, (name, axis) in enumerate(zip(subject.outputs.names, run.output_batch_axes, strict=True)):
-            value = trace.values[trace.outputs[name]]
-            axis = axis if value.ndim else None
+        for index, (name, found) in enumerate(zip(subject.outputs.names, run.output_batch_axes, strict=True)):
+            value = reference.outputs[0][name]
+            axis = found if value.ndim else None
             outputs[name] = TensorSpec(name, f"out{index}", value.shape or (1,), str(value.dtype), axis)
         return inputs, tuple(outputs.values())
 
@@ -128,34 +131,57 @@ class Run:
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         probes: list[dict[str, Array]],
-        traces: list[Trace],
-    ) -> tuple[OutputCheck, ...]:
-        """Run the artefact on every probe and compare; differing numbers fail the export."""
+        reference: Reference,
+    ) -> tuple[Ports, Ports, tuple[OutputCheck, ...]]:
+        """Run the artefact on every probe and compare; differing numbers fail the export.
+
+        Returns the inputs and outputs too, whose batch axes may have been put right.
+        """
         with self._step("checking the numbers", "check"):
-            try:
-                answers = compare.run_outputs(
-                    self._device, run.param, run.bin, inputs, outputs, probes, _WORKER_TIMEOUT_S
-                )
-            except (WorkerError, WorkerCrashed) as error:
-                finding = Finding(
-                    FindingKind.NCNN,
-                    f"ncnn cannot run the converted model: {error.message}",
-                    remedies.other_route(self._request.route),
-                )
-                self._raise([finding])
-                raise
-            checks = compare.compare(outputs, traces, answers)
-        failed = [check for check in checks if not check.passed]
-        if failed:
-            findings = subject.explain(failed, probes, traces, self._request.route)
-            with self._step("looking for the guilty layer", "blame"):
-                verdict = self._judge(ncnn.read(run.param, run.bin), run, inputs, outputs, traces)
-            raise ExportMismatch(
-                (*findings, *guilty_layers(verdict)),
-                log="\n".join(self._log),
-                warnings=tuple(self._warnings),
+            first = self._compared(run, inputs, outputs, probes, reference)
+            if all(check.passed for check in first[2]):
+                return first
+            for other in compare.input_axes(inputs):
+                tried = self._compared(run, other, outputs, probes, reference, quiet=True)
+                if tried[2] and all(check.passed for check in tried[2]):
+                    return tried
+        failed = [check for check in first[2] if not check.passed]
+        findings = subject.explain(failed, probes, self._request.route)
+        with self._step("looking for the guilty layer", "blame"):
+            graph = ncnn.read(run.param, run.bin)
+            verdict = self._judge(graph, run, inputs, outputs, reference.traces)
+        raise ExportMismatch(
+            (*findings, *guilty_layers(verdict)),
+            log="\n".join(self._log),
+            warnings=tuple(self._warnings),
+        )
+
+    def _compared(
+        self,
+        run: PnnxRun,
+        inputs: Ports,
+        outputs: Ports,
+        probes: list[dict[str, Array]],
+        reference: Reference,
+        *,
+        quiet: bool = False,
+    ) -> tuple[Ports, Ports, tuple[OutputCheck, ...]]:
+        """Run and compare once; a `quiet` try that ncnn refuses has no checks."""
+        try:
+            answers = compare.run_outputs(
+                self._device, run.param, run.bin, inputs, outputs, probes, _WORKER_TIMEOUT_S
             )
-        return checks
+        except (WorkerError, WorkerCrashed) as error:
+            if quiet:
+                return inputs, outputs, ()
+            finding = Finding(
+                FindingKind.NCNN,
+                f"ncnn cannot run the converted model: {error.message}",
+                remedies.other_route(self._request.route),
+            )
+            raise self._failure([finding]) from error
+        outputs = compare.settled_axes(outputs, reference.outputs, answers)
+        return inputs, outputs, compare.compare(outputs, reference.outputs, reference.traces, answers)
 
     def _write(
         self,
@@ -230,9 +256,12 @@ class Run:
         lines += [f"edgekit: {each}" for each in rewrites]
         return "\n".join([*lines, *self._log]).rstrip() + "\n"
 
-    def _raise(self, findings: tuple[Finding, ...] | list[Finding]) -> None:
+    def _raise(self, findings: Sequence[Finding]) -> None:
         if findings:
-            raise ExportError(tuple(findings), log="\n".join(self._log), warnings=tuple(self._warnings))
+            raise self._failure(findings)
+
+    def _failure(self, findings: Sequence[Finding]) -> ExportError:
+        return ExportError(tuple(findings), log="\n".join(self._log), warnings=tuple(self._warnings))
 
     @contextmanager
     def _step(self, text: str, name: str) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,9 +20,19 @@ from edgekit.exporter.load import TorchModel, load_torch
 from edgekit.exporter.request import Request
 from edgekit.exporter.result import Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
+from edgekit.exporter.variant import Variant, run
 from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.toolchain.trace import autograd_functions_inlined
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The model itself on every probe: traces, outputs by name, and what no conversion can carry over."""
+
+    traces: list[Trace]
+    outputs: list[dict[str, Array]]
+    findings: tuple[Finding, ...] = ()
 
 
 class Subject(Protocol):
@@ -51,15 +62,14 @@ class Subject(Protocol):
         """Begin the conversion in `folder`."""
         ...
 
-    def reference(self, probes: Sequence[Mapping[str, Array]]) -> tuple[list[Trace], tuple[Finding, ...]]:
-        """Run the model itself on every probe; say what of it no conversion can carry over."""
+    def reference(self, probes: Sequence[Mapping[str, Array]]) -> Reference:
+        """Run the model itself on every probe."""
         ...
 
     def explain(
         self,
         failed: Sequence[OutputCheck],
         probes: Sequence[Mapping[str, Array]],
-        traces: Sequence[Trace],
         route: str,
     ) -> tuple[Finding, ...]:
         """Say why the converted model's outputs differ, as far as that can be known."""
@@ -87,6 +97,7 @@ class TorchSubject:
 
     def __init__(self, model: TorchModel) -> None:
         self._model = model
+        self._variant = Variant(model.adapter)
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
@@ -112,30 +123,42 @@ class TorchSubject:
     def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
         """Begin the conversion by the route."""
         start = start_onnx_route if route == "onnx" else start_pnnx_route
-        return start(self._model, probe, folder)
+        return start(self._model, self._variant, probe, folder)
 
-    def reference(self, probes: Sequence[Mapping[str, Array]]) -> tuple[list[Trace], tuple[Finding, ...]]:
-        """Record one eager run for each probe."""
+    def reference(self, probes: Sequence[Mapping[str, Array]]) -> Reference:
+        """Record one eager run for each probe: of the variant that was converted, where it is another.
+
+        The outputs are always those of the model as it was written.
+        """
         before = watch.buffer_versions(self._model.module)
-        traces = [self._record(probe) for probe in probes]
+        try:
+            with warnings.catch_warnings(), autograd_functions_inlined([]):
+                warnings.simplefilter("ignore")
+                traces = [self._record(probe) for probe in probes]
+                outputs = [self._outputs(probe, trace) for probe, trace in zip(probes, traces, strict=True)]
+        except Exception as error:
+            raise user_code_error(error, "the model, run on seeded inputs,") from error
         changed = watch.changed_buffers(self._model.module, before)
-        return traces, watch.findings(traces, changed)
+        return Reference(traces, outputs, watch.findings(traces, changed))
 
     def _record(self, probe: Mapping[str, Array]) -> Trace:
         tensors = as_tensors(self._model, probe)
         named = dict(zip((spec.name for spec in self.inputs), tensors, strict=True))
-        try:
-            with warnings.catch_warnings(), autograd_functions_inlined([]):
-                warnings.simplefilter("ignore")
-                return record(self._model.module, named, self.outputs.names)
-        except Exception as error:
-            raise user_code_error(error, "the model, run on seeded inputs,") from error
+        if not self._variant.changed:
+            return record(self._model.module, named, self.outputs.names)
+        with self._variant.running() as adapter:
+            return record(adapter.module, named, self.outputs.names)
+
+    def _outputs(self, probe: Mapping[str, Array], trace: Trace) -> dict[str, Array]:
+        if not self._variant.changed:
+            return {name: trace.values[value] for name, value in trace.outputs.items()}
+        tensors = run(self._model.adapter, as_tensors(self._model, probe))
+        return {name: each.numpy() for name, each in zip(self.outputs.names, tensors, strict=True)}
 
     def explain(
         self,
         failed: Sequence[OutputCheck],
         probes: Sequence[Mapping[str, Array]],
-        traces: Sequence[Trace],
         route: str,
     ) -> tuple[Finding, ...]:
         """Say which outputs differ, and by how much."""

@@ -28,7 +28,9 @@ from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
 from edgekit.runtimes.trace import Array, Node, Source, Trace
 
 _TORCH_FOLDER = f"{Path(torch.__file__).absolute().parent}{os.sep}"
-_OWN_FOLDER = f"{Path(__file__).absolute().parent}{os.sep}"
+_OWN_FOLDERS = tuple(
+    f"{Path(__file__).absolute().parents[1] / name}{os.sep}" for name in ("runtimes", "toolchain", "exporter")
+)
 _PACKAGE_PARENT = Path(__file__).absolute().parents[2]
 _RECURRENT = frozenset({"torch.gru", "torch.lstm", "torch.rnn_tanh", "torch.rnn_relu"})
 
@@ -144,7 +146,7 @@ class _Recorder:
 
     def _source(self, op: str) -> Source:
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_filename.startswith((_TORCH_FOLDER, _OWN_FOLDER)):
+        while frame is not None and frame.f_code.co_filename.startswith((_TORCH_FOLDER, *_OWN_FOLDERS)):
             frame = frame.f_back
         module = self.modules[-1] if self.modules else ""
         if frame is None:

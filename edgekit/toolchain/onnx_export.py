@@ -59,7 +59,8 @@ def export_onnx(
 ) -> OnnxModel:
     """Export `module(*inputs)`, simplify it and save it at `path`.
 
-    Inputs are named in0, in1, ..., outputs out0, out1, ...; `dynamic_axes` names the axes of an input that may change.
+    Inputs are named in0, in1, ..., outputs out0, out1, ...; `dynamic_axes` names the axes
+    of an input that may change.
 
     Raises:
         OnnxExportError: PyTorch cannot export it, or onnxsim cannot simplify it.

@@ -1,0 +1,94 @@
+"""A copy of a module tree that pnnx can follow; the parameters are shared with the original.
+
+pnnx follows one attribute path to a module and one to a parameter: a module or a weight that can be reached
+by two is lost. It also takes a layer of `torch.nn` by its class name, without looking at what its forward
+does, so a layer with a setting that pnnx misreads is shown to it under another name.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+
+def tracing_copy(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return the module itself when nothing stands in the way, else a copy, and what is different in it."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return module, ()
+    shared_modules, shared_weights = _shared(module)
+    opened = sorted({type(each).__name__ for each in module.modules() if _misread(each)})
+    notes = []
+    if shared_modules:
+        notes.append(f"gave each of the paths {_listed(shared_modules)} a module of its own")
+    if shared_weights:
+        notes.append(f"gave each of the tied weights {_listed(shared_weights)} a copy of its own")
+    if not notes and not opened:
+        return module, ()
+    return _Copier().copy(module), tuple(notes)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _paths(
+    module: nn.Module, prefix: str = "", above: tuple[int, ...] = ()
+) -> Iterator[tuple[str, nn.Module]]:
+    """Every attribute path of the tree, modules that are reached twice included."""
+    yield prefix, module
+    for name, child in module._modules.items():
+        if child is not None and id(child) not in above:
+            yield from _paths(child, f"{prefix}.{name}".lstrip("."), (*above, id(module)))
+
+
+def _shared(module: nn.Module) -> tuple[list[str], list[str]]:
+    """Return the paths of modules and of weights that something else leads to already."""
+    modules: set[int] = set()
+    owners: dict[int, int] = {}
+    paths, weights = [], []
+    for path, each in _paths(module):
+        if id(each) in modules:
+            paths.append(path)
+            continue
+        modules.add(id(each))
+        for name, parameter in each._parameters.items():
+            if parameter is not None and owners.setdefault(id(parameter), id(each)) != id(each):
+                weights.append(f"{path}.{name}".lstrip("."))
+    return paths, weights
+
+
+def _misread(module: nn.Module) -> bool:
+    """Whether pnnx would take the layer by its class name and overlook one of its settings."""
+    if isinstance(module, nn.modules.conv._ConvNd):
+        return module.padding_mode == "circular"
+    return isinstance(module, nn.LayerNorm) and len(module.normalized_shape) > 1
+
+
+class _Copier:
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def copy(self, module: nn.Module) -> nn.Module:
+        """Copy a module and what is below it; only a parameter's second owner gets a copy of the numbers."""
+        clone = copy.copy(module)
+        clone._parameters = {name: self._parameter(each) for name, each in module._parameters.items()}
+        clone._buffers = dict(module._buffers)
+        clone._modules = {
+            name: None if child is None else self.copy(child) for name, child in module._modules.items()
+        }
+        if isinstance(clone, nn.RNNBase):
+            clone._flat_weights = [getattr(clone, name) for name in clone._flat_weights_names]
+        if _misread(module):
+            clone.__class__ = type(
+                f"Opened{type(module).__name__}", (type(module),), {"__module__": __name__}
+            )
+        return clone
+
+    def _parameter(self, parameter: nn.Parameter | None) -> nn.Parameter | None:
+        if parameter is None or id(parameter) not in self._seen:
+            self._seen.add(id(parameter))
+            return parameter
+        return nn.Parameter(parameter.detach().clone(), requires_grad=False)
