@@ -69,8 +69,11 @@ class Document:
     tail: str
 
 
-def parse_document(data: bytes, file: str) -> Document:
+def parse_document(data: bytes, file: str, *, surplus: bool = False) -> Document:
     """Split a file into layer lines and check everything that needs no knowledge of layer types.
+
+    With `surplus`, lines beyond the announced number of layers end up in the tail: ncnn does not
+    read them.
 
     Raises:
         FormatError: naming file, line and remedy.
@@ -84,14 +87,14 @@ def parse_document(data: bytes, file: str) -> Document:
         raise Where(file).error("the file ends after its first line", "it was cut off: export it again")
     count_line = frame[1]
     layers, blobs = _counts(lines[count_line], Where(file, count_line + 1))
-    if layers != len(frame) - 2:
+    if layers > len(frame) - 2 or (layers < len(frame) - 2 and not surplus):
         raise Where(file, count_line + 1).error(
             f"{layers} layers are announced, but {len(frame) - 2} follow",
             f"the file was cut off or edited: correct the count to {len(frame) - 2} if it is complete",
         )
     records = []
     start = count_line + 1
-    for number in frame[2:]:
+    for number in frame[2 : layers + 2]:
         text = "".join(lines[start : number + 1])
         records.append(parse_record(text, lines[number], Where(file, number + 1)))
         start = number + 1

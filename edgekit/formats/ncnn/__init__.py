@@ -20,11 +20,14 @@ __all__ = ["Unknown", "dump_bin", "dump_param", "dumps", "loads", "read", "write
 AnyPath = str | PathLike[str]
 
 
-def read(param: AnyPath, bin: AnyPath | None = None, *, unknown: Unknown = "error") -> Graph:
+def read(
+    param: AnyPath, bin: AnyPath | None = None, *, unknown: Unknown = "error", surplus: bool = False
+) -> Graph:
     """Read a `.param`, and its `.bin` if one is given; without it no layer has weights.
 
     The weights are read-only views of the file's bytes. `unknown="keep"` lets layer types pass
-    that ncnn does not register, as long as no `.bin` is asked for.
+    that ncnn does not register, as long as no `.bin` is asked for; `surplus` lets lines pass
+    beyond the announced number of layers, which ncnn does not read either.
 
     Raises:
         FormatError: a file is damaged or of another format.
@@ -32,7 +35,7 @@ def read(param: AnyPath, bin: AnyPath | None = None, *, unknown: Unknown = "erro
     """
     text = read_text_bytes(Path(param))
     buffer = None if bin is None else read_buffer(Path(bin))
-    return loads(text, buffer, unknown=unknown, param_name=str(param), bin_name=str(bin))
+    return loads(text, buffer, unknown=unknown, surplus=surplus, param_name=str(param), bin_name=str(bin))
 
 
 def loads(
@@ -40,12 +43,14 @@ def loads(
     bin: Buffer | None = None,
     *,
     unknown: Unknown = "error",
+    surplus: bool = False,
     param_name: str = ".param",
     bin_name: str = ".bin",
 ) -> Graph:
     """Read a `.param` and a `.bin` that are in memory already; see `read`."""
     data = param.encode() if isinstance(param, str) else param
-    graph, places = parse_param(data, param_name, "error" if bin is not None else unknown)
+    kept: Unknown = "error" if bin is not None else unknown
+    graph, places = parse_param(data, param_name, kept, surplus=surplus)
     if bin is None:
         return graph
     weights = parse_bin(graph.layers, places, bin, bin_name)

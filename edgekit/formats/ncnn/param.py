@@ -25,14 +25,18 @@ Shape = tuple[int, ...]
 _SHAPES_ID = "30"
 
 
-def parse_param(data: bytes, file: str, unknown: Unknown) -> tuple[Graph, tuple[Where, ...]]:
+def parse_param(
+    data: bytes, file: str, unknown: Unknown, *, surplus: bool = False
+) -> tuple[Graph, tuple[Where, ...]]:
     """Return the graph without weights, and the place of each layer in the file.
+
+    With `surplus`, lines beyond the announced number of layers are left out, as ncnn does.
 
     Raises:
         FormatError: the text is damaged, naming file, line and remedy.
         UnknownLayerType: a layer type that ncnn does not register, unless `unknown` is "keep".
     """
-    document = parse_document(data, file)
+    document = parse_document(data, file, surplus=surplus)
     _check_readers([(record.name, record.inputs, record.where) for record in document.records])
     layers = []
     shapes: dict[str, Shape] = {}
