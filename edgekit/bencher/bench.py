@@ -23,11 +23,20 @@ from edgekit.bencher.measure import (
 )
 from edgekit.bencher.result import BenchReport, Comparison, Latency, Memory, Result
 from edgekit.bencher.roofline import Peaks
-from edgekit.bencher.settings import CERTIFIED, COMPARE, EMULATED, QUICK, SUITE, OpenMp, Pinning, Protocol
+from edgekit.bencher.settings import (
+    CERTIFIED,
+    COMPARE,
+    EMULATED,
+    PRECISIONS,
+    QUICK,
+    SUITE,
+    OpenMp,
+    Pinning,
+    Protocol,
+)
 from edgekit.bencher.suite import load_suite
 from edgekit.bencher.targets import Target, resolve
 from edgekit.devices import Device, DeviceInfo, device_info, open_device
-from edgekit.devices.options import PRECISIONS
 from edgekit.errors import UserError, did_you_mean
 from edgekit.numerics import statistics as st
 
@@ -59,7 +68,7 @@ def bench(
     Args:
         targets: bundles, `.param` files (random weights without a `.bin` beside them), suites (`.toml`).
         threads: thread counts, each a configuration of its own.
-        precision: names of `edgekit.devices.options.PRECISIONS`; None takes what each target was exported in.
+        precision: names of `edgekit.bencher.settings.PRECISIONS`; None is what each target was exported in.
         device: where ncnn runs.
         certified: at least 1024 runs and 60 s per configuration instead of 50 and 1 s.
         protocol: overrides the mode.

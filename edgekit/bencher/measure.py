@@ -14,14 +14,14 @@ import numpy as np
 
 from edgekit.bencher.journal import Journal
 from edgekit.bencher.schedule import interleaved
-from edgekit.bencher.settings import OpenMp, Pinning, Protocol
+from edgekit.bencher.settings import OpenMp, Pinning, Protocol, ncnn_options
 from edgekit.bencher.targets import Target
 from edgekit.devices import Device
-from edgekit.devices.options import ncnn_options
 from edgekit.numerics.statistics import Samples
 from edgekit.units import format_duration
 
 _TIMEOUT_SLACK_S = 120.0
+_WARMER_CELSIUS = 2.0  # than at rest is still cool
 
 
 class ProgressLine(Interface):
@@ -85,6 +85,7 @@ def measure(bench: Bench, configurations: Sequence[Configuration]) -> tuple[list
     turns = interleaved(len(configurations), bench.protocol.rounds, bench.seed)
     rounds: list[list[Round]] = [[] for _ in configurations]
     clock = _Estimate(bench.protocol.estimate_s(bench.layers), len(turns))
+    rested: float | None = None  # degrees Celsius before anything ran
     try:
         for done, turn in enumerate(turns):
             configuration = configurations[turn.configuration]
@@ -93,13 +94,14 @@ def measure(bench: Bench, configurations: Sequence[Configuration]) -> tuple[list
             kept = bench.journal.get(key)
             if kept is None:
                 begin = time.monotonic()
-                found = _call(bench, configuration)
+                found = _call(bench, configuration, rested)
                 clock.took(time.monotonic() - begin)
                 bench.journal.put(key, _to_record(found))
             else:
                 found = _from_record(kept)
                 clock.skipped()
             rounds[turn.configuration].append(found)
+            rested = rested or found.message["conditions"]["before"]["celsius"]
     except KeyboardInterrupt:
         return rounds, True
     return rounds, False
@@ -133,7 +135,8 @@ def measure_peaks(bench: Bench, configuration: Configuration) -> Mapping[str, An
     return reply.message
 
 
-def _call(bench: Bench, configuration: Configuration) -> Round:
+def _call(bench: Bench, configuration: Configuration, rested: float | None) -> Round:
+    """Run one worker process; it waits until the device is as cool as when it was `rested`."""
     protocol = bench.protocol
     message = {
         "command": "bench",
@@ -142,6 +145,8 @@ def _call(bench: Bench, configuration: Configuration) -> Round:
         "sampling": protocol.sampling,
         "layers": bench.layers,
     }
+    if rested is not None and protocol.cool_down_s > 0:
+        message["cool_down"] = {"celsius": rested + _WARMER_CELSIUS, "max_s": protocol.cool_down_s}
     longest_s = protocol.max_warmup_s + 3 * protocol.max_s + protocol.cool_down_s
     reply = bench.device.call(
         message,

@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.errors import UserError
+from edgekit.runtimes import ncnn
+
+PRECISIONS = (*ncnn.PRECISIONS, "int8")
+
+
+def ncnn_options(precision: str, threads: int) -> dict[str, bool | int]:
+    """Return the `ncnn.Option` fields of one of `PRECISIONS`.
+
+    int8 is a property of the weights: with it, what is not quantised stays in fp32.
+    """
+    flags = ncnn.PRECISIONS["fp32" if precision == "int8" else precision]
+    return {"num_threads": threads, "use_vulkan_compute": False, **flags}
 
 
 @dataclass(frozen=True, slots=True)
