@@ -6,6 +6,7 @@ from edgekit.ops.describe import Activation, activation, describe
 from edgekit.ops.shape import Inferred, Unknown, infer_graph, infer_shapes
 from edgekit.ops.spec import LayerSpec, Params, ParamSpec, WeightSpec, decode, problems
 from edgekit.ops.table import OFF_BY_DEFAULT, REGISTERED, SPECS, UnknownLayerType, spec_of
+from edgekit.ops.validate import refusal
 from edgekit.ops.weights import weight_layout
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "infer_graph",
     "infer_shapes",
     "problems",
+    "refusal",
     "spec_of",
     "weight_layout",
 ]

@@ -8,7 +8,7 @@ import pytest
 from edgekit.errors import FormatError
 from edgekit.formats import ncnn
 from edgekit.graph import Graph, Layer, Param, Weight
-from edgekit.ops import SPECS, weight_layout
+from edgekit.ops import SPECS, refusal, weight_layout
 from edgekit.ops.spec import no_weights
 
 SENTINEL = np.float32([3.25, -7.5, 11.125])
@@ -202,3 +202,8 @@ def test_impossible_parameters_are_named(type: str, params: Params, message: str
     with pytest.raises(FormatError, match=message) as caught:
         weight_layout(Layer(type, "the_layer", (), (), params))
     assert "the_layer" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_ncnn_loads_is_not_refused(name: str) -> None:
+    assert refusal(one_layer(name, *CASES[name]).layers[1]) is None

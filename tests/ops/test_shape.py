@@ -7,7 +7,7 @@ import pytest
 
 from edgekit.formats import ncnn
 from edgekit.graph import Graph, Layer, Param, Weight
-from edgekit.ops import SPECS, Inferred, Unknown, infer_graph, infer_shapes, weight_layout
+from edgekit.ops import SPECS, Inferred, Unknown, infer_graph, infer_shapes, refusal, weight_layout
 from edgekit.ops.expression import evaluate
 from edgekit.ops.shape import _RULES
 from edgekit.ops.shape_math import same
@@ -323,3 +323,8 @@ def test_batch_moves_through_reshape() -> None:
 )
 def test_expressions(text: str, values: tuple[int, ...]) -> None:
     assert evaluate(text, [(5, 6, 7), (9,)], [3, 1]) == values
+
+
+@pytest.mark.parametrize("index", range(len(CASES)))
+def test_what_ncnn_runs_is_not_refused(index: int) -> None:
+    assert refusal(network(*CASES[index]).layers[-1]) is None

@@ -17,7 +17,7 @@ from edgekit.formats.text import (
     printable,
 )
 from edgekit.graph import Graph, Layer, Param
-from edgekit.ops import SPECS, UnknownLayerType, spec_of
+from edgekit.ops import SPECS, UnknownLayerType, refusal, spec_of
 
 Unknown = Literal["error", "keep"]
 Shape = tuple[int, ...]
@@ -44,6 +44,9 @@ def parse_param(
         layer = _layer(record)
         if unknown == "error":
             _check_type(layer, record.where)
+        refused = refusal(layer)
+        if refused is not None:
+            raise record.where.error(f"layer '{layer.name}': {refused}", "export the model again")
         shapes |= _shape_hints(layer, record.where)
         layers.append(layer)
     graph = Graph(tuple(layers), shapes, frame=(document.head, document.tail))
