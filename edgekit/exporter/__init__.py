@@ -1,6 +1,5 @@
 """From a PyTorch model to a bundle that was checked before it was put in place."""
 
-from edgekit.exporter.inputs import InputSpec, parse_input
 from edgekit.exporter.pipeline import export
 from edgekit.exporter.result import (
     ExportError,
@@ -11,6 +10,7 @@ from edgekit.exporter.result import (
     Fp16Cost,
     OutputCheck,
 )
+from edgekit.sources.inputs import InputSpec, parse_input
 
 __all__ = [
     "ExportError",

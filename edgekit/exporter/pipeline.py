@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from edgekit.bundle import staged_folder
 from edgekit.devices import open_device
 from edgekit.errors import require
-from edgekit.exporter.inputs import InputSpec, ShapeLike, input_specs
-from edgekit.exporter.request import Request, WeightOptions, weights_path
 from edgekit.exporter.result import ExportResult
-from edgekit.exporter.run import Progress, Run
-from edgekit.exporter.spec import parse_spec
+from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
+from edgekit.sources.request import Request, WeightOptions, weights_path
+from edgekit.sources.spec import parse_spec
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +37,7 @@ def export(
 ) -> ExportResult:
     """Convert a model to an ncnn bundle at `out`; nothing is put there unless every check holds.
 
-    `model` is a model spec (see `edgekit.exporter.spec`) or a module. `inputs` maps names to shapes or
+    `model` is a model spec (see `edgekit.sources.spec`) or a module. `inputs` maps names to shapes or
     to `InputSpec`s and may be left out where the spec knows them (zoo, recipe, ONNX). Arguments that are
     None are the recipe's, else the defaults: route pnnx, precision fp32, seed 0.
 
@@ -47,16 +46,18 @@ def export(
         ExportError: the model cannot be converted as it is; every finding has a remedy (exit code 2).
         ExportMismatch: it converts, but the result computes something else (exit code 1).
     """
-    request = Request(
+    require("torch", "torch")
+    from edgekit.exporter.run import Run
+
+    given = Request(
         model=parse_spec(model) if isinstance(model, str) else model,
         inputs=input_specs(inputs or {}),
         outputs=None if outputs is None else tuple(outputs),
-        route=route or "pnnx",
-        precision=precision or "fp32",
+        route=route,
+        precision=precision,
         weights=WeightOptions(weights_path(weights), allow_missing, allow_unexpected),
-        seed=seed or 0,
+        seed=seed,
     )
-    require("torch", "torch")
     with staged_folder(out) as staging:
-        result = Run(request, staging, open_device(device), progress or (lambda _: None)).execute()
+        result = Run(settled(given), staging, open_device(device), progress or (lambda _: None)).execute()
     return replace(result, path=Path(out))

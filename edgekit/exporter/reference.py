@@ -27,7 +27,7 @@ def write_reference(
     traces: Sequence[Trace],
     device: Device,
 ) -> VerifyReport:
-    """Write `alignment.json` and `reference.npz` into the bundle folder; return the verdict on the first probe.
+    """Write `alignment.json` and `reference.npz` into the bundle folder; return the verdict on one probe.
 
     `param` and `weights` are the fp32 model; `traces` are of probes of the first shape.
     """

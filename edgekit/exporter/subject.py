@@ -13,16 +13,16 @@ import torch
 
 from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
-from edgekit.exporter.adapter import OutputTree
-from edgekit.exporter.code import user_code_error
-from edgekit.exporter.inputs import InputSpec
-from edgekit.exporter.load import TorchModel, load_torch
-from edgekit.exporter.request import Request
 from edgekit.exporter.result import Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
 from edgekit.exporter.variant import Variant, run
 from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Array, Trace
+from edgekit.sources.adapter import OutputTree
+from edgekit.sources.code import user_code_error
+from edgekit.sources.inputs import InputSpec
+from edgekit.sources.load import TorchModel, load_torch
+from edgekit.sources.request import Request
 from edgekit.toolchain.trace import autograd_functions_inlined
 
 
@@ -69,7 +69,6 @@ class Subject(Protocol):
     def explain(
         self,
         failed: Sequence[OutputCheck],
-        probes: Sequence[Mapping[str, Array]],
         route: str,
     ) -> tuple[Finding, ...]:
         """Say why the converted model's outputs differ, as far as that can be known."""
@@ -158,7 +157,6 @@ class TorchSubject:
     def explain(
         self,
         failed: Sequence[OutputCheck],
-        probes: Sequence[Mapping[str, Array]],
         route: str,
     ) -> tuple[Finding, ...]:
         """Say which outputs differ, and by how much."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from edgekit.exporter.adapter import Adapter
+from edgekit.sources.adapter import Adapter
 from edgekit.toolchain.substitutes import Substitutes
 from edgekit.toolchain.tracing_copy import tracing_copy
 

@@ -30,12 +30,12 @@ def read_wav(path: Path, rate_hz: int = SAMPLE_RATE_HZ) -> Array:
             data = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
         raise FormatError(f"'{path}' is no readable .wav: {error}", "give uncompressed PCM") from None
-    samples = _samples(data, width, path).reshape(-1, channels).mean(1)
+    samples: Array = _samples(data, width, path).reshape(-1, channels).mean(1)
     if own_rate_hz == rate_hz or samples.size == 0:
-        return samples.astype(np.float32)
+        return np.asarray(samples, np.float32)
     count = int(samples.size * rate_hz / own_rate_hz)
     at = np.arange(count) * (own_rate_hz / rate_hz)
-    return np.interp(at, np.arange(samples.size), samples).astype(np.float32)
+    return np.asarray(np.interp(at, np.arange(samples.size), samples), np.float32)
 
 
 def _samples(data: bytes, width: int, path: Path) -> Array:

@@ -18,12 +18,16 @@ from edgekit.formats import ncnn as ncnn_format
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.attribution import Attribution, attribute
+from edgekit.verifier.inputs import NamedInputs, read_inputs
 from edgekit.verifier.judge import Judge, report
-from edgekit.verifier.model import Status, VerifyReport
+from edgekit.verifier.model import LayerResult, Status, VerifyReport
+from edgekit.verifier.reference import make_reference
+from edgekit.verifier.repro import write_repro
 from edgekit.verifier.run import Artefact, measure
+from edgekit.verifier.stream import StreamResult
 
 if TYPE_CHECKING:
-    from edgekit.verifier.inputs import InputSet
+    import torch
 
 _MOST_EXPLAINED = 16
 
@@ -33,15 +37,19 @@ def verify(
     *,
     device: str | Device = "local",
     precision: str = "fp32",
-    inputs: str | os.PathLike[str] | InputSet | None = None,
-    model: str | None = None,
+    inputs: str | os.PathLike[str] | Sequence[NamedInputs] | None = None,
+    model: str | torch.nn.Module | None = None,
+    weights: str | os.PathLike[str] | None = None,
     threads: int = 1,
+    repro: str | os.PathLike[str] | None = None,
 ) -> VerifyReport:
     """Compare a bundle with its PyTorch model, layer by layer, on a device.
 
     Without `inputs` the bundle's own seeded inputs and reference captures are used and PyTorch is not
     needed. With `inputs` (an .npz by input name, an image, a folder of images, or a .wav) the PyTorch model
-    runs once per sample; `model` names it where the bundle's own spec would execute user code.
+    runs once per sample; `model` names it where the bundle's own spec would execute user code, and
+    `weights` the checkpoint where the bundle was exported with one. `repro` is a folder for the smallest
+    runnable case of the worst culprit.
 
     Raises:
         UserError: a damaged bundle, an unknown precision, inputs that do not fit.
@@ -53,14 +61,53 @@ def verify(
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened.path)
     warnings = _changes(opened)
-    if inputs is not None:
-        from edgekit.verifier.inputs import reference_samples
-
-        samples = reference_samples(opened, graph, alignment, fingerprint, inputs, model)
     where = open_device(device) if isinstance(device, str) else device
     artefact = Artefact(graph, opened.param, opened.bin, where, precision, threads)
+    stream: tuple[StreamResult, ...] = ()
+    if inputs is not None:
+        sets = inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else None
+        given = read_inputs(inputs, opened.manifest) if sets is None else sets  # type: ignore[arg-type]
+        path = None if weights is None else Path(weights)
+        new = make_reference(opened, artefact, alignment, fingerprint, given, model, path)
+        alignment, samples, stream = new.alignment, new.samples, new.stream
+        warnings += new.warnings
     names = {output.blob: output.name for output in opened.manifest.outputs}
-    return verify_artefact(str(opened.path), artefact, alignment, samples, names, warnings)
+    verdict = verify_artefact(str(opened.path), artefact, alignment, samples, names, warnings)
+    if repro is not None:
+        _write_repro(repro, verdict, artefact, alignment, samples)
+    return with_stream(verdict, stream)
+
+
+def _write_repro(
+    folder: str | os.PathLike[str],
+    verdict: VerifyReport,
+    artefact: Artefact,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+) -> None:
+    """Write the culprit that is furthest above its floor as a case of its own."""
+    guilty = [layer for layer in verdict.layers if layer.status is Status.FAIL]
+    if not guilty:
+        raise UserError("there is no culprit to reproduce: every layer passes", "leave --repro out")
+    write_repro(Path(folder), artefact, alignment, samples[0], max(guilty, key=_excess).index)
+
+
+def _excess(layer: LayerResult) -> float:
+    if layer.isolated is None or not layer.floor:
+        return float("inf")
+    return layer.isolated.max_abs / layer.floor
+
+
+def with_stream(verdict: VerifyReport, stream: Sequence[StreamResult]) -> VerifyReport:
+    """Add what a model with states did over many frames; a stream that drifts away fails the verdict."""
+    if not stream:
+        return verdict
+    passed = verdict.passed and all(each.passed for each in stream)
+    return replace(
+        verdict,
+        verdict=Status.PASS if passed else Status.FAIL,
+        extra={**verdict.extra, "stream": tuple(stream)},
+    )
 
 
 def verify_artefact(

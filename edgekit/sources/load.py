@@ -12,12 +12,12 @@ import torch
 
 from edgekit.bundle import ModelSource, file_sha256
 from edgekit.errors import UserError, did_you_mean
-from edgekit.exporter.adapter import Adapter, forward_inputs
-from edgekit.exporter.code import build_from_code
-from edgekit.exporter.inputs import InputSpec
-from edgekit.exporter.request import Request
-from edgekit.exporter.spec import ModelSpec, SpecKind
-from edgekit.exporter.weights import load_weights
+from edgekit.sources.adapter import Adapter, forward_inputs
+from edgekit.sources.code import build_from_code
+from edgekit.sources.inputs import InputSpec
+from edgekit.sources.request import Request
+from edgekit.sources.spec import ModelSpec, SpecKind
+from edgekit.sources.weights import load_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.errors import UserError, did_you_mean
-from edgekit.exporter.inputs import InputSpec
-from edgekit.exporter.spec import ModelSpec
+from edgekit.sources.inputs import InputSpec
+from edgekit.sources.spec import ModelSpec
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from edgekit.errors import UserError, did_you_mean
-from edgekit.exporter.spec import ModelSpec
+from edgekit.sources.spec import ModelSpec
 
 
 def build_from_code(spec: ModelSpec, seed: int) -> torch.nn.Module:

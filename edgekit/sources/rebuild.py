@@ -1,0 +1,139 @@
+"""The PyTorch model behind a bundle, built again to run on new inputs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgekit.bundle import Manifest, TensorSpec, file_sha256
+from edgekit.errors import UserError
+from edgekit.runtimes.torch_tape import record
+from edgekit.runtimes.trace import Array, Trace
+from edgekit.sources.code import user_code_error
+from edgekit.sources.inputs import InputSpec
+from edgekit.sources.load import TorchModel, load_torch
+from edgekit.sources.request import Request, WeightOptions
+from edgekit.sources.spec import ModelSpec, SpecKind, parse_spec
+
+_SAFE = frozenset({SpecKind.ZOO, SpecKind.TORCHSCRIPT})
+"""Kinds of spec that run no code of the user's."""
+
+
+def rebuild(
+    manifest: Manifest, model: str | torch.nn.Module | None, weights: Path | None = None
+) -> RebuiltModel:
+    """Build the model that a bundle was exported from.
+
+    `model` (a spec or a module) stands in for the bundle's own spec, and has to be given where that one
+    names code: a bundle never makes edgekit execute anything.
+
+    Raises:
+        UserError: code or weights have to be named again, or what is named does not fit the bundle.
+    """
+    source = manifest.model
+    spec: ModelSpec | torch.nn.Module
+    if model is None:
+        spec = _stored_spec(source.kind, source.spec)
+    else:
+        spec = parse_spec(model) if isinstance(model, str) else model
+    if source.weights is not None:
+        _check_weights(weights, source.weights, source.weights_sha256)
+    request = Request(
+        model=spec,
+        inputs=tuple(_input_spec(each) for each in manifest.inputs),
+        outputs=tuple(each.name for each in manifest.outputs),
+        weights=WeightOptions(weights, allow_missing=True, allow_unexpected=True),
+        seed=source.seed,
+    )
+    return RebuiltModel(load_torch(request), tuple(manifest.outputs))
+
+
+def _stored_spec(kind: str, text: str) -> ModelSpec:
+    if kind == SpecKind.OBJECT:
+        raise UserError("the bundle was exported from a module in memory", "pass that module as model=")
+    if kind not in _SAFE:
+        raise UserError(
+            f"the bundle's model '{text}' is code that would be run",
+            f"say so yourself with: --model {text}",
+        )
+    return parse_spec(text)
+
+
+def _check_weights(path: Path | None, name: str, digest: str | None) -> None:
+    if path is None:
+        raise UserError(f"the bundle was exported with the weights '{name}'", f"add --weights {name}")
+    if not path.is_file():
+        raise UserError(f"no weights at '{path}'", "check the path")
+    if digest is not None and file_sha256(path) != digest:
+        raise UserError(
+            f"'{path}' does not hold the weights that the bundle was exported with",
+            f"give the file '{name}' with sha256 {digest[:12]}...",
+        )
+
+
+def _input_spec(spec: TensorSpec) -> InputSpec:
+    return InputSpec(spec.name, spec.shape, spec.dtype, spec.value_range, spec.kind)
+
+
+class RebuiltModel:
+    """A PyTorch model with the bundle's names for its inputs and outputs."""
+
+    def __init__(self, model: TorchModel, outputs: Sequence[TensorSpec]) -> None:
+        self._model = model
+        self._outputs = tuple(spec.name for spec in outputs)
+        self._exact: torch.nn.Module | None = None
+
+    def record(self, arrays: Mapping[str, Array]) -> Trace:
+        """Run once and keep every operation; arrays by input name, in PyTorch's shapes."""
+        tensors = {spec.name: torch.from_numpy(np.array(arrays[spec.name])) for spec in self._model.inputs}
+        try:
+            return record(self._model.module, tensors, self._outputs)
+        except Exception as error:
+            raise user_code_error(error, "the model, run on the given inputs,") from error
+
+    def roll(
+        self,
+        frames: Sequence[Mapping[str, Array]],
+        first: Mapping[str, Array],
+        carried: Mapping[str, str],
+        *,
+        double: bool = False,
+    ) -> list[dict[str, Array]]:
+        """Run frame after frame, each state output fed to its input; return inputs and outputs of each.
+
+        `carried` maps state inputs to the outputs that hold their next values. With `double` weights, inputs
+        and states are float64.
+        """
+        state = dict(first)
+        rolled = []
+        for frame in frames:
+            given = {**frame, **state}
+            results = self._run(given, double=double)
+            rolled.append({**given, **results})
+            state = {name: results[output] for name, output in carried.items()}
+        return rolled
+
+    def zeros(self, names: Sequence[str]) -> dict[str, Array]:
+        """All-zero inputs of the given names: states before the first frame."""
+        return {
+            spec.name: np.zeros(spec.shape, spec.dtype) for spec in self._model.inputs if spec.name in names
+        }
+
+    def _run(self, arrays: Mapping[str, Array], *, double: bool) -> dict[str, Array]:
+        module = self._double() if double else self._model.module
+        kind = torch.float64 if double else torch.float32
+        tensors = [torch.from_numpy(np.array(arrays[spec.name])) for spec in self._model.inputs]
+        tensors = [tensor.to(kind) if tensor.is_floating_point() else tensor for tensor in tensors]
+        with torch.no_grad():
+            result = module(*tensors)
+        flat = [result] if isinstance(result, torch.Tensor) else list(result)
+        return {name: np.asarray(tensor.numpy()) for name, tensor in zip(self._outputs, flat, strict=True)}
+
+    def _double(self) -> torch.nn.Module:
+        if self._exact is None:
+            self._exact = copy.deepcopy(self._model.module).double()
+        return self._exact

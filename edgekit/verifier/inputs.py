@@ -1,0 +1,131 @@
+"""Inputs that the user brings: an .npz by input name, a photograph, a folder of them, a .wav.
+
+They become named arrays in PyTorch's shapes. A model with states gets a sequence of frames.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.bundle import Manifest, TensorSpec
+from edgekit.errors import FormatError, UserError, did_you_mean
+from edgekit.media.audio import read_wav, spectrum
+from edgekit.media.images import SUFFIXES, read_image
+from edgekit.runtimes.trace import Array
+from edgekit.verifier.stream import states
+
+_MOST_SAMPLES = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedInputs:
+    """One set of inputs and what to call it in reports."""
+
+    name: str
+    arrays: Mapping[str, Array]
+
+
+def read_inputs(path: str | os.PathLike[str], manifest: Manifest) -> tuple[NamedInputs, ...]:
+    """Read what `path` holds as inputs of the model; states are left out.
+
+    Raises:
+        UserError: the file does not exist, or does not fit the model's inputs.
+        FormatError: it is damaged.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise UserError(f"no inputs at '{place}'", "give an .npz, a picture, a folder of pictures or a .wav")
+    found = tuple(_read(place, manifest))
+    if not found:
+        raise UserError(f"'{place}' holds no pictures", "give a folder of PNG or JPEG files")
+    return found
+
+
+def _read(place: Path, manifest: Manifest) -> Iterator[NamedInputs]:
+    if place.is_dir():
+        pictures = sorted(entry for entry in place.iterdir() if entry.suffix.lower() in SUFFIXES)
+        for picture in pictures[:_MOST_SAMPLES]:
+            yield _picture(picture, manifest)
+    elif place.suffix.lower() == ".npz":
+        yield from _npz(place, manifest)
+    elif place.suffix.lower() == ".wav":
+        yield from _sound(place, manifest)
+    elif place.suffix.lower() in SUFFIXES:
+        yield _picture(place, manifest)
+    else:
+        raise UserError(f"'{place}' is of no kind that inputs come in", "give an .npz, a picture or a .wav")
+
+
+def _picture(path: Path, manifest: Manifest) -> NamedInputs:
+    images = [spec for spec in manifest.inputs if spec.kind == "image" or len(spec.shape) == 4]
+    if len(manifest.inputs) != 1 or len(images) != 1:
+        names = ", ".join(spec.name for spec in manifest.inputs)
+        raise UserError(f"a picture does not make the inputs {names}", "give them by name in an .npz")
+    (spec,) = images
+    return NamedInputs(path.name, {spec.name: read_image(path, spec.shape, spec.value_range)})
+
+
+def _sound(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
+    given = [spec for spec in manifest.inputs if spec.name not in states(manifest)]
+    if len(given) != 1 or given[0].kind != "spectrum" or len(given[0].shape) != 4:
+        raise UserError(
+            f"a .wav does not make the input {', '.join(spec.name for spec in given)}",
+            "give inputs by name in an .npz",
+        )
+    (spec,) = given
+    frames = spectrum(read_wav(path))  # (time, 2, bins)
+    length = spec.shape[2]
+    for start in range(0, frames.shape[0] - length + 1, length):
+        block = frames[start : start + length].transpose(1, 0, 2)[None]  # (1, 2, frames, bins)
+        if block.shape != spec.shape:
+            raise UserError(f"the spectrum has {frames.shape[2]} bins", f"the model takes {spec.shape[3]}")
+        yield NamedInputs(f"{path.name} frame {start}", {spec.name: np.ascontiguousarray(block)})
+
+
+def _npz(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
+    wanted = {spec.name: spec for spec in manifest.inputs if spec.name not in states(manifest)}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise FormatError(f"'{path}' is no readable .npz: {error}", "write it with numpy.savez") from None
+    for name in arrays:
+        if name not in wanted:
+            remedy = did_you_mean(name, wanted) or f"the model's inputs are {', '.join(wanted)}"
+            raise UserError(f"'{path.name}' holds '{name}', which is no input of the model", remedy)
+    for name in wanted:
+        if name not in arrays:
+            raise UserError(f"'{path.name}' lacks the input '{name}'", f"it must hold {', '.join(wanted)}")
+    counts = {_count(arrays[name], spec) for name, spec in wanted.items()}
+    if len(counts) != 1:
+        raise UserError(f"the inputs in '{path.name}' hold different numbers of samples", "give equally many")
+    (count,) = counts
+    for number in range(count or 1):
+        yield NamedInputs(
+            path.name if count is None else f"{path.name} [{number}]",
+            {name: arrays[name] if count is None else arrays[name][number] for name in wanted},
+        )
+
+
+def _count(array: Array, spec: TensorSpec) -> int | None:
+    """Samples in an array with one axis more than the input; None when it is one sample itself."""
+    if array.ndim == len(spec.shape):
+        return None
+    if array.ndim == len(spec.shape) + 1:
+        return int(array.shape[0])
+    raise UserError(
+        f"'{spec.name}' has shape {list(array.shape)}",
+        f"the model takes {list(spec.shape)}, with an axis in front for several samples",
+    )
+
+
+def spread_out(count: int, most: int) -> list[int]:
+    """Return at most `most` of the positions 0 .. count - 1, evenly spread from the first to the last."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(index * (count - 1) / (most - 1)) for index in range(most)})
