@@ -170,7 +170,7 @@ def _read(path: Path) -> dict[str, Tensor] | None:
     """Read cached weights; None where there are none, or none that fit (they are trained again)."""
     try:
         state: dict[str, Tensor] = torch.load(path, weights_only=True)
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):
             DigitsNet().load_state_dict(state)
     except Exception:  # a damaged pickle can raise anything
         return None

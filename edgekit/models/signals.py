@@ -62,8 +62,8 @@ def pink_noise(shape: tuple[int, ...], rng: np.random.Generator, slope: float = 
 def natural_image(shape: tuple[int, ...], rng: np.random.Generator) -> Wave:
     """An image (C, H, W) in [0, 1]: correlated 1/f channels with a few flat shapes on top."""
     channels, height, width = shape
-    shared = pink_noise((1, height, width), rng)
-    image = _unit(shared + 0.4 * pink_noise((channels, height, width), rng))
+    shared = pink_noise((1, height, width), rng, slope=1.3)
+    image = _unit(shared + 0.4 * pink_noise((channels, height, width), rng, slope=1.3))
     y, x = np.mgrid[0:height, 0:width] / max(height, width)
     for _ in range(6):
         cy, cx, radius = rng.random(), rng.random(), rng.uniform(0.04, 0.25)
