@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from edgekit.bundle import staged_folder
 from edgekit.devices import open_device
 from edgekit.errors import require
+from edgekit.exporter.ledger import Progress
 from edgekit.exporter.result import ExportResult
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
-from edgekit.sources.request import Request, WeightOptions, weights_path
+from edgekit.sources.recipe import settled
+from edgekit.sources.request import WeightOptions, weights_path
 from edgekit.sources.spec import parse_spec
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ def export(
     require("torch", "torch")
     from edgekit.exporter.run import Run
 
-    given = Request(
-        model=parse_spec(model) if isinstance(model, str) else model,
+    request = settled(
+        parse_spec(model) if isinstance(model, str) else model,
         inputs=input_specs(inputs or {}),
         outputs=None if outputs is None else tuple(outputs),
         route=route,
@@ -59,5 +61,5 @@ def export(
         seed=seed,
     )
     with staged_folder(out) as staging:
-        result = Run(settled(given), staging, open_device(device), progress or (lambda _: None)).execute()
+        result = Run(request, staging, open_device(device), progress or (lambda _: None)).execute()
     return replace(result, path=Path(out))

@@ -17,11 +17,11 @@ from edgekit.errors import UserError
 from edgekit.exporter.remedies import expression_ops, for_op, other_route
 from edgekit.exporter.result import ExportError, Finding, FindingKind
 from edgekit.exporter.structure import SourceFinder, kinds_of
-from edgekit.exporter.variant import Variant, run
 from edgekit.runtimes.trace import Array, Source
 from edgekit.sources.adapter import OutputTree
 from edgekit.sources.code import user_code_error
 from edgekit.sources.load import TorchModel
+from edgekit.sources.variant import Variant, run
 from edgekit.toolchain.onnx_export import OnnxExportError, export_onnx
 from edgekit.toolchain.pnnx import InputShape, PnnxProcess
 from edgekit.toolchain.trace import Traced, trace

@@ -15,7 +15,6 @@ from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
 from edgekit.exporter.result import Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
-from edgekit.exporter.variant import Variant, run
 from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.sources.adapter import OutputTree
@@ -23,6 +22,7 @@ from edgekit.sources.code import user_code_error
 from edgekit.sources.inputs import InputSpec
 from edgekit.sources.load import TorchModel, load_torch
 from edgekit.sources.request import Request
+from edgekit.sources.variant import Variant, run
 from edgekit.toolchain.trace import autograd_functions_inlined
 
 
