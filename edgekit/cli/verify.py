@@ -61,11 +61,18 @@ def run(args: argparse.Namespace) -> int:
     """Verify, report, and return 1 when a layer or an output diverges."""
     check_destinations(args)
     from edgekit.report.terminal import Terminal
+    from edgekit.report.verify_html import verify_html
+    from edgekit.report.verify_junit import verify_junit
     from edgekit.report.verify_text import verify_text
 
-    report = _verify(args)
-    text = verify_text(report, Terminal.of(sys.stdout), everything=args.all, folder=Path.cwd())
-    deliver(args, text=text, document=report.to_json())
+    report, folder = _verify(args), Path.cwd()
+    deliver(
+        args,
+        text=verify_text(report, Terminal.of(sys.stdout), everything=args.all, folder=folder),
+        document=report.to_json(),
+        html=lambda: verify_html(report, folder),
+        junit=lambda: verify_junit(report, folder),
+    )
     return EXIT_OK if report.passed else EXIT_CHECK_FAILED
 
 

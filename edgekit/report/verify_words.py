@@ -71,12 +71,18 @@ def origin(source: Source | None, folder: Path | None = None) -> str:
 
 def place(source: Source | None, folder: Path | None = None) -> str:
     """Return `file:line`, the file relative to `folder` where it lies in it; empty when unknown."""
+    name = file_name(source, folder)
+    return f"{name}:{source.line}" if name and source is not None and source.line is not None else name
+
+
+def file_name(source: Source | None, folder: Path | None = None) -> str:
+    """Return the source file, relative to `folder` where it lies in it; empty when unknown."""
     if source is None or source.file is None:
         return ""
     path = Path(source.file)
     if folder is not None and path.is_relative_to(folder):
         path = path.relative_to(folder)
-    return f"{path}:{source.line}" if source.line is not None else str(path)
+    return str(path)
 
 
 def excess(layer: LayerResult) -> float | None:
