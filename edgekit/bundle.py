@@ -68,6 +68,8 @@ class ModelSource:
 
     `kind` is zoo, recipe, file, module, torchscript or onnx; only `zoo` (and `recipe` over it) can be
     built again without running code that the user did not name on the command line.
+    `state_sha256` is a digest of all parameters and buffers: a model that is
+    built again must have the same.
     """
 
     spec: str
@@ -75,6 +77,7 @@ class ModelSource:
     seed: int
     weights: str | None = None
     weights_sha256: str | None = None
+    state_sha256: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -240,10 +240,21 @@ class _FunctionNames(TorchFunctionMode):
         recorder.recurrent_calls += 1
         recorder.recurrent = recorder.recurrent_calls
         try:
-            with torch.backends.mkldnn.flags(enabled=False):
+            with _without_onednn():
                 return func(*args, **(kwargs or {}))
         finally:
             recorder.recurrent = None
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    """Switch oneDNN off; `torch.backends.mkldnn.flags` would also touch settings that warn on the CPU."""
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before)
 
 
 @functools.cache

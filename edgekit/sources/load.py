@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,11 +72,21 @@ def load_torch(request: Request) -> TorchModel:
         seed=seed,
         weights=None if weights.path is None else weights.path.name,
         weights_sha256=None if weights.path is None else file_sha256(weights.path),
+        state_sha256=state_sha256(module),
         arguments=arguments,
     )
     names = [each.name for each in settled]
     adapter = Adapter(module, names, output_names, by_position=kind is SpecKind.ZOO)
     return TorchModel(adapter, settled, source, notes)
+
+
+def state_sha256(module: torch.nn.Module) -> str:
+    """Return a digest of the names and numbers of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _build(

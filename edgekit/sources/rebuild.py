@@ -49,7 +49,13 @@ def rebuild(
         weights=WeightOptions(weights, allow_missing=True, allow_unexpected=True),
         seed=source.seed,
     )
-    return RebuiltModel(load_torch(request), tuple(manifest.outputs))
+    built = load_torch(request)
+    if source.state_sha256 is not None and built.source.state_sha256 != source.state_sha256:
+        raise UserError(
+            f"the model '{built.source.spec}' has other weights now than when the bundle was exported",
+            "export it again, or name the very model and weights that it was exported from",
+        )
+    return RebuiltModel(built, tuple(manifest.outputs))
 
 
 def _stored_spec(kind: str, text: str) -> ModelSpec:
