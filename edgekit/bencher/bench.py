@@ -23,6 +23,8 @@ from edgekit.bencher.measure import (
 )
 from edgekit.bencher.result import BenchReport, Comparison, Latency, Memory, Result
 from edgekit.bencher.roofline import Peaks
+from edgekit.bencher.runtimes import NCNN
+from edgekit.bencher.runtimes import check as check_runtimes
 from edgekit.bencher.settings import (
     CERTIFIED,
     COMPARE,
@@ -35,7 +37,7 @@ from edgekit.bencher.settings import (
     Protocol,
 )
 from edgekit.bencher.suite import load_suite
-from edgekit.bencher.targets import Target, resolve
+from edgekit.bencher.targets import Target, in_runtime, resolve
 from edgekit.devices import Device, DeviceInfo, device_info, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.numerics import statistics as st
@@ -57,6 +59,7 @@ def bench(
     compare: bool = False,
     memory: bool = True,
     inputs: Mapping[str, tuple[int, ...]] | None = None,
+    runtimes: Sequence[str] = (),
     seed: int = 0,
     pinning: Pinning | None = None,
     openmp: OpenMp | None = None,
@@ -76,6 +79,7 @@ def bench(
         compare: compare every configuration with the first, against the noise of an A/A run.
         memory: measure memory in a process of its own.
         inputs: shapes of inputs by name, where a target does not say them or another is wanted.
+        runtimes: of `edgekit.bencher.runtimes.OTHERS`, to time the model of each bundle in them too.
         seed: of inputs, random weights, the order of the processes and the bootstrap.
         pinning: which CPUs to run on.
         openmp: how OpenMP threads wait.
@@ -91,10 +95,13 @@ def bench(
     place = open_device(device) if isinstance(device, str) else device
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
         found = _targets(names, inputs or {}, Path(folder))
+        check_runtimes(tuple(runtimes))
+        found += _elsewhere(found, runtimes, Path(folder))
         configurations = _configurations(found, threads, precision, compare and not place.emulated)
         run = Bench(
             device=place,
-            protocol=protocol or _protocol(place, certified, compare, suite=len(found) > len(names)),
+            protocol=protocol
+            or _protocol(place, certified, compare, suite=any("suite" in target.facts for target in found)),
             pinning=pinning or Pinning(),
             openmp=openmp or OpenMp(),
             seed=seed,
@@ -128,6 +135,17 @@ def _targets(
     return tuple(found)
 
 
+def _elsewhere(targets: Sequence[Target], runtimes: Sequence[str], folder: Path) -> tuple[Target, ...]:
+    """Return every target in every other runtime."""
+    found = []
+    for number, target in enumerate(targets):
+        for runtime in runtimes:
+            place = folder / f"{runtime}-{number}"
+            place.mkdir()
+            found.append(in_runtime(target, runtime, place))
+    return tuple(found)
+
+
 def _configurations(
     targets: Sequence[Target],
     threads: Sequence[int],
@@ -148,7 +166,7 @@ def _configurations(
     found = [
         Configuration(target, count, name)
         for target in targets
-        for name in (chosen or (target.precision,))
+        for name in (chosen if chosen and target.runtime == NCNN else (target.precision,))
         for count in threads
     ]
     if not compare:
@@ -208,6 +226,8 @@ class _Extras:
         memory = None
         key = (configuration.threads, configuration.precision)
         try:
+            if configuration.target.runtime != NCNN:
+                return None, None
             if self._memory and not self.interrupted:
                 self._run.progress(f"{configuration.label}, memory")
                 memory = memory_of(measure_memory(self._run, configuration))
@@ -232,5 +252,8 @@ def _comparisons(results: Sequence[Result], twin: Latency | None, seed: int) -> 
 
 
 def _device_info(run: Bench, rounds: Sequence[Sequence[Round]]) -> DeviceInfo:
-    environment = next(each.message["environment"] for own in rounds for each in own)
+    messages = [each.message for own in rounds for each in own if "environment" in each.message]
+    if not messages:  # interrupted before ncnn had a turn
+        return run.device.info()
+    environment = messages[0]["environment"]
     return device_info(environment, kind=run.device.spec.partition(":")[0], emulated=run.device.emulated)

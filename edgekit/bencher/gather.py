@@ -11,6 +11,7 @@ from edgekit.bencher.layers import layer_sum_ratio, layer_timings
 from edgekit.bencher.measure import Bench, Configuration, Round
 from edgekit.bencher.result import Conditions, Latency, LayerTiming, Memory, Result
 from edgekit.bencher.roofline import Peaks
+from edgekit.bencher.runtimes import NCNN
 from edgekit.bencher.validity import caveats_of, drift_caveats, judge, layer_caveats
 from edgekit.numerics import statistics as st
 
@@ -35,13 +36,14 @@ def gather(
         caveats += drift_caveats(float(np.median([st.drift(each) for each in samples])))
     layers: tuple[LayerTiming, ...] = ()
     ratio = None
-    if run.layers:
+    if run.layers and target.runtime == NCNN:
         seen = () if memory is None else memory.layers
         layers = layer_timings(target.graph, rounds, configuration.precision, peaks, target.modules, seen)
         ratio = layer_sum_ratio(rounds)
         caveats += layer_caveats(ratio)
     return Result(
         target=target.name,
+        runtime=target.runtime,
         threads=configuration.threads,
         precision=configuration.precision,
         weights=target.weights(run.seed),

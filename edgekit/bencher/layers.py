@@ -17,6 +17,7 @@ from edgekit.bencher.result import LayerTiming
 from edgekit.bencher.roofline import Peaks, Traffic, limit
 from edgekit.errors import UserError
 from edgekit.graph import Graph, Layer
+from edgekit.ops import describe
 from edgekit.ops.cost import cost
 
 _FP32_BYTES = 4
@@ -79,6 +80,20 @@ def traffic(layer: Layer, row: Mapping[str, Any]) -> Traffic | None:
     return Traffic(found.macs, found.parameters * width, moved)
 
 
+def kind_of(layer: Layer) -> str:
+    """Return what a person calls the layer: depthwise, pointwise, 3x3 convolution, or ncnn's type."""
+    if layer.type not in ("Convolution", "ConvolutionDepthWise"):
+        return layer.type
+    facts = describe(layer)
+    kernel, groups = facts["kernel"], facts.get("group", 1)
+    assert isinstance(kernel, tuple)
+    size = "x".join(str(length) for length in kernel)
+    if groups == facts["in_channels"] == facts["num_output"] and groups != 1:
+        return f"depthwise {size}"
+    grouped = "grouped " if groups != 1 else ""
+    return f"{grouped}pointwise" if kernel == (1, 1) else f"{grouped}convolution {size}"
+
+
 def _is_quantized(layer: Layer) -> bool:
     """Whether id 8, int8_scale_term in ncnn's words, says that the weights are int8."""
     term = layer.params.get("8")
@@ -107,6 +122,7 @@ def _row(
         index=int(row["index"]),
         name=str(row["name"]),
         type=str(row["type"]),
+        kind=kind_of(layer),
         latency_s=seconds,
         share=seconds / total_s,
         macs=None if work is None else work.macs,

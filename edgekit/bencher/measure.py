@@ -13,6 +13,7 @@ from typing import Protocol as Interface
 import numpy as np
 
 from edgekit.bencher.journal import Journal
+from edgekit.bencher.runtimes import NCNN, module_path, open_runtime
 from edgekit.bencher.schedule import interleaved
 from edgekit.bencher.settings import OpenMp, Pinning, Protocol, ncnn_options
 from edgekit.bencher.targets import Target
@@ -144,14 +145,17 @@ def _call(bench: Bench, configuration: Configuration, rested: float | None) -> R
         "warmup": protocol.warmup,
         "sampling": protocol.sampling,
         "layers": bench.layers,
+        "runtime": configuration.target.runtime,
     }
     if rested is not None and protocol.cool_down_s > 0:
         message["cool_down"] = {"celsius": rested + _WARMER_CELSIUS, "max_s": protocol.cool_down_s}
     longest_s = protocol.max_warmup_s + 3 * protocol.max_s + protocol.cool_down_s
-    reply = bench.device.call(
+    native = configuration.target.runtime == NCNN
+    device = bench.device if native else open_runtime(bench.device)
+    reply = device.call(
         message,
         configuration.target.tensors(bench.seed),
-        environment=bench.openmp.environment(),
+        environment={**bench.openmp.environment(), **({} if native else module_path())},
         timeout_s=_TIMEOUT_SLACK_S + longest_s,
     )
     try:

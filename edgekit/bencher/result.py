@@ -122,11 +122,15 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class LayerTiming:
-    """One layer of one configuration; see `edgekit.bencher.layers` for where each number comes from."""
+    """One layer of one configuration; see `edgekit.bencher.layers` for where each number comes from.
+
+    `kind` is what a person calls it (depthwise, pointwise, 3x3 convolution), `type` what ncnn does.
+    """
 
     index: int
     name: str
     type: str
+    kind: str
     latency_s: float
     share: float
     macs: int | None
@@ -161,6 +165,7 @@ class Result:
     """One target at one thread count in one precision. `latency` is None where times mean nothing."""
 
     target: str
+    runtime: str
     threads: int
     precision: str
     weights: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from edgekit import bundle as bundles
 from edgekit.alignment import store
-from edgekit.bundle import Bundle, TensorSpec, open_bundle
+from edgekit.bencher.runtimes import NCNN, write_model
+from edgekit.bundle import Bundle, ModelSource, TensorSpec, open_bundle
 from edgekit.devices import Tensor
 from edgekit.errors import UserError, did_you_mean
 from edgekit.formats import ncnn as ncnn_files
@@ -34,7 +35,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One net that is ready to be sent to a worker. Without `bin` its weights are random."""
+    """One net that is ready to be sent to a worker. Without `bin` its weights are random.
+
+    `model` is the file of another runtime than ncnn, `source` what the bundle says of the PyTorch model.
+    """
 
     name: str
     param: Path
@@ -46,6 +50,9 @@ class Target:
     modules: Mapping[int, str] = field(default_factory=dict)
     reference: Mapping[str, Tensor] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    runtime: str = NCNN
+    model: Path | None = None
+    source: ModelSource | None = None
 
     def weights(self, seed: int) -> str:
         """Say where the weights come from."""
@@ -53,6 +60,8 @@ class Target:
 
     def files(self) -> dict[str, str]:
         """The worker's `files`."""
+        if self.model is not None:
+            return {"model": str(self.model)}
         files = {"param": str(self.param)}
         if self.bin is not None:
             files["bin"] = str(self.bin)
@@ -69,6 +78,7 @@ class Target:
     def sha256(self) -> str:
         """Digest of structure and weights."""
         digest = hashlib.sha256(self.param.read_bytes())
+        digest.update(self.runtime.encode())
         if self.bin is not None:
             digest.update(bytes.fromhex(bundles.file_sha256(self.bin)))
         return digest.hexdigest()
@@ -116,6 +126,25 @@ def _from_bundle(name: str, path: Path, shapes: Shapes) -> Target:
         precision=bundle.manifest.precision,
         modules=modules,
         reference={} if shapes else reference,
+        source=bundle.manifest.model,
+    )
+
+
+def in_runtime(target: Target, runtime: str, folder: Path) -> Target:
+    """Return the same model for another runtime, its file written into `folder`.
+
+    Raises:
+        UserError: the target is no bundle, or its model cannot be built again.
+    """
+    if target.source is None:
+        raise UserError(f"'{target.name}' is no bundle", f"export the model, then compare it with {runtime}")
+    return replace(
+        target,
+        name=f"{target.name} ({runtime})",
+        precision="fp32",
+        reference={},
+        runtime=runtime,
+        model=write_model(target.source, runtime, folder),
     )
 
 

@@ -44,6 +44,13 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     length.add_argument("--certified", action="store_true", help="at least 1024 runs and 60 s, cool-down")
     parser.add_argument("--compare", action="store_true", help="say which target is faster, or that none is")
     parser.add_argument("--against", metavar="FILE", help="earlier --json; exit 1 if anything got slower")
+    parser.add_argument(
+        "--runtime",
+        metavar="LIST",
+        type=lambda text: tuple(part.strip() for part in text.split(",")),
+        default=(),
+        help="also time the model in onnxruntime, torch or both",
+    )
     parser.add_argument("--pin", metavar="CPUS", help="CPUs to run on: 0,2-3, or big, little, all")
     parser.add_argument(
         "--openmp-wait",
@@ -117,6 +124,7 @@ def _measure(args: argparse.Namespace) -> BenchReport:
             layers=args.layers,
             compare=args.compare,
             inputs=dict(args.input),
+            runtimes=args.runtime,
             seed=args.seed or 0,
             pinning=Pinning.parse(args.pin) if args.pin else None,
             openmp=OpenMp(wait_policy=args.openmp_wait),

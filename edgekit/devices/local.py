@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,16 @@ WORKER_FOLDER = Path(edgekit.worker.__file__).parent
 
 
 class LocalDevice:
-    """ncnn in a child process on this machine."""
+    """ncnn in a child process on this machine.
+
+    `program` replaces the worker by another one that keeps its protocol and takes the same two arguments.
+    """
 
     spec = "local"
     emulated = False
+
+    def __init__(self, program: Sequence[str] = ()) -> None:
+        self._program = tuple(program) or (sys.executable, str(WORKER_FOLDER))
 
     def info(self) -> DeviceInfo:
         """Start a worker that only says where it is."""
@@ -43,7 +49,9 @@ class LocalDevice:
         """Run one request in a fresh process; see `Device.call`."""
         folder = Path(tempfile.mkdtemp(prefix="edgekit-"))
         try:
-            return _call(folder, message, tensors, {**os.environ, **(environment or {})}, timeout_s)
+            return _call(
+                self._program, folder, message, tensors, {**os.environ, **(environment or {})}, timeout_s
+            )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -64,6 +72,7 @@ def device_info(environment: Mapping[str, Any], *, kind: str, emulated: bool) ->
 
 
 def _call(
+    program: Sequence[str],
     folder: Path,
     message: Mapping[str, Any],
     tensors: Iterable[Tensor],
@@ -74,7 +83,7 @@ def _call(
     request.mkdir()
     result.mkdir()
     write_message(str(request), message, tensors)
-    command = [sys.executable, str(WORKER_FOLDER), str(request), str(result)]
+    command = [*program, str(request), str(result)]
     process = subprocess.Popen(
         command,
         env=dict(environment),

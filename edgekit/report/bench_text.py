@@ -185,11 +185,37 @@ def _layers(report: BenchReport) -> list[str]:
         lines += [
             "",
             f"layers of {label(report, result.key)}: their sum is {ratio} of the whole net",
+            *_kind_table(result.layers),
+            "",
             *_layer_table(result.layers),
             *_peaks(report, result),
             *(f"  {layer.name}: {layer.reason}" for layer in result.layers if layer.reason),
         ]
     return lines[1:]
+
+
+def _kind_table(layers: Sequence[LayerTiming]) -> list[str]:
+    """The layers summed up by kind, the most expensive first."""
+    kinds: dict[str, list[LayerTiming]] = {}
+    for layer in layers:
+        kinds.setdefault(layer.kind, []).append(layer)
+    rows = []
+    for kind, members in sorted(kinds.items(), key=lambda item: -sum(each.share for each in item[1])):
+        seconds = sum(each.latency_s for each in members)
+        macs = sum(each.macs or 0 for each in members)
+        gains = [each.gain_s for each in members if each.gain_s is not None]
+        rows.append(
+            [
+                kind,
+                str(len(members)),
+                format_duration(seconds),
+                format_percent(sum(each.share for each in members)),
+                format_count(macs) if macs else "",
+                f"{macs / seconds / 1e9:.1f}" if macs else "",
+                format_duration(sum(gains)) if gains else "",
+            ]
+        )
+    return text_table(["kind", "layers", "time", "share", "MACs", "GMAC/s", "to gain"], rows)
 
 
 def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
