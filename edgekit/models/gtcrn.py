@@ -231,7 +231,8 @@ class DualPathRNN(nn.Module):
 
 def spectrum_features(spectrum: Tensor) -> Tensor:
     """Magnitude, real and imaginary part: (1, 2, T, 257) to (1, 3, T, 257)."""
-    power = spectrum.pow(2).sum(dim=1, keepdim=True)
+    real, imag = spectrum.chunk(2, dim=1)
+    power = real.pow(2) + imag.pow(2)
     magnitude = torch.sqrt(power + 1e-12)
     x = torch.cat((magnitude, spectrum), dim=1)
     return x
