@@ -145,7 +145,7 @@ def _moved(y: Array, r: Array) -> tuple[float, str] | None:
             if residual <= _EXPLAINED * inside_error:
                 return (
                     0.0,
-                    f"the picture is moved by {down} rows and {right} columns: padding or stride phase",
+                    f"the picture is moved by {down} rows, {right} columns: padding or stride",
                 )
     for axis, name in ((-1, "left to right"), (-2, "top to bottom")):
         if _norm(y - np.flip(r, axis)) <= _EXPLAINED * _norm(y - r):

@@ -6,6 +6,8 @@ They become named arrays in PyTorch's shapes. A model with states gets a sequenc
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +94,7 @@ def _npz(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise FormatError(f"'{path}' is no readable .npz: {error}", "write it with numpy.savez") from None
     for name in arrays:
         if name not in wanted:

@@ -1,0 +1,83 @@
+"""Inputs of the user's own: what fits is verified on, what does not is said in one line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch import nn
+
+import edgekit
+from edgekit.bundle import open_bundle
+from edgekit.errors import FormatError, UserError
+from edgekit.verifier.inputs import read_inputs, spread_out
+
+
+def photograph(path: Path, seed: int) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_an_npz_of_several_samples(bundle: Path, module: nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "two.npz"
+    np.savez(path, x=np.random.default_rng(0).standard_normal((2, 1, 3, 24, 24)).astype(np.float32))
+    report = edgekit.verify(bundle, inputs=path, model=module)
+    assert report.passed
+    assert report.samples == ("two.npz [0]", "two.npz [1]")
+    assert report.compared == len(report.layers)
+    assert all(layer.typical is not None for layer in report.layers)
+
+
+def test_a_folder_of_pictures(bundle: Path, module: nn.Module, tmp_path: Path) -> None:
+    for seed in range(3):
+        photograph(tmp_path / f"{seed}.png", seed)
+    report = edgekit.verify(bundle, inputs=tmp_path, model=module)
+    assert report.passed
+    assert report.samples == ("0.png", "1.png", "2.png")
+
+
+def test_a_model_from_memory_has_to_be_named_again(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="module in memory"):
+        edgekit.verify(bundle, inputs=photograph(tmp_path / "a.png", 0))
+
+
+def test_a_model_with_other_weights_is_refused(bundle: Path, other_module: nn.Module, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="other weights"):
+        edgekit.verify(bundle, inputs=photograph(tmp_path / "a.png", 0), model=other_module)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"y": np.zeros((1, 3, 24, 24))}, "no input of the model"),
+        ({}, "lacks the input 'x'"),
+        ({"x": np.zeros((3, 24, 24, 1, 1, 1))}, "has shape"),
+    ],
+)
+def test_an_npz_that_does_not_fit(
+    bundle: Path, tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(UserError, match=message):
+        read_inputs(tmp_path / "a.npz", open_bundle(bundle).manifest)
+
+
+def test_files_that_are_no_inputs(bundle: Path, tmp_path: Path) -> None:
+    manifest = open_bundle(bundle).manifest
+    with pytest.raises(UserError, match="no inputs at"):
+        read_inputs(tmp_path / "nothing.npz", manifest)
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 damaged")
+    with pytest.raises(FormatError, match=r"no readable \.npz"):
+        read_inputs(tmp_path / "a.npz", manifest)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(UserError, match="of no kind"):
+        read_inputs(tmp_path / "a.txt", manifest)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no pictures"):
+        read_inputs(tmp_path / "empty", manifest)
+
+
+def test_frames_are_spread_from_the_first_to_the_last() -> None:
+    assert spread_out(4, 6) == [0, 1, 2, 3]
+    assert spread_out(11, 3) == [0, 5, 10]
