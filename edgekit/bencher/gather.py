@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.bencher.layers import layer_sum_ratio, layer_timings
 from edgekit.bencher.measure import Bench, Configuration, Round
 from edgekit.bencher.result import Conditions, Latency, LayerTiming, Memory, Result
-from edgekit.bencher.roofline import Peaks
+from edgekit.bencher.roofline import Peaks, Traffic, ridge_sweep
 from edgekit.bencher.runtimes import NCNN
 from edgekit.bencher.validity import caveats_of, drift_caveats, judge, layer_caveats
 from edgekit.numerics import statistics as st
@@ -57,6 +57,7 @@ def gather(
         memory=memory,
         layers=layers,
         layer_sum_ratio=ratio,
+        ridge=ridge_sweep([Traffic(each.macs or 0, 0, each.bytes or 0) for each in layers]) if layers else (),
         validity=judge(caveats),
         conditions=_conditions(configuration, messages),
         facts=target.facts,

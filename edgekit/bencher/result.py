@@ -162,7 +162,10 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One target at one thread count in one precision. `latency` is None where times mean nothing."""
+    """One target at one thread count in one precision. `latency` is None where times mean nothing.
+
+    `ridge` holds (ridge point in MAC/byte, cost in MACs) of `edgekit.bencher.roofline.ridge_sweep`.
+    """
 
     target: str
     runtime: str
@@ -179,6 +182,7 @@ class Result:
     memory: Memory | None
     layers: tuple[LayerTiming, ...]
     layer_sum_ratio: float | None
+    ridge: tuple[tuple[float, float], ...]
     validity: Validity
     conditions: Conditions
     facts: Mapping[str, Any] = field(default_factory=dict)

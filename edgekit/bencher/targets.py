@@ -13,6 +13,7 @@ import numpy as np
 from edgekit import bundle as bundles
 from edgekit.alignment import store
 from edgekit.bencher.runtimes import NCNN, write_model
+from edgekit.bencher.shapes import check_shapes
 from edgekit.bundle import Bundle, ModelSource, TensorSpec, open_bundle
 from edgekit.devices import Tensor
 from edgekit.errors import UserError, did_you_mean
@@ -31,6 +32,11 @@ class Input:
     batch_axis: int | None = None
     dtype: str = "float32"
     value_range: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def item_shape(self) -> tuple[int, ...]:
+        """The shape without the batch."""
+        return tuple(size for axis, size in enumerate(self.shape) if axis != self.batch_axis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ def _from_bundle(name: str, path: Path, shapes: Shapes) -> Target:
         given = shapes.get(spec.name, shapes.get(spec.blob))
         inputs.append(_input_of(spec, given))
     _check_names(shapes, {spec.name for spec in bundle.manifest.inputs} | {each.blob for each in inputs})
+    check_shapes(graph, {each.blob: each.item_shape for each in inputs})
     modules, reference = _story(bundle)
     return Target(
         name=name,
@@ -185,6 +192,7 @@ def _from_param(name: str, path: Path, shapes: Shapes) -> Target:
         for blob in layer.outputs
     )
     _check_names(shapes, {each.blob for each in inputs})
+    check_shapes(graph, {each.blob: each.item_shape for each in inputs})
     return Target(name, path, weights, inputs, graph.output_blobs, graph)
 
 

@@ -59,6 +59,9 @@ def bench_figures(report: BenchReport) -> Iterator[tuple[str, Figure]]:
             yield f"layers-{name}", _draw(_layers, report, [result], height=height)
             if any(_is_of(peaks, result) for peaks in report.peaks):
                 yield f"roofline-{name}", _draw(_roofline, report, [result], height=4.5)
+    swept = [result for result in timed if result.ridge]
+    if swept:
+        yield "ridge", _draw(_ridge, report, swept, height=3.6)
     networks = [result for result in timed if "width" in result.facts.get("settings", {})]
     if networks:
         yield "multipliers", _draw(_multipliers, report, networks, height=4.2)
@@ -172,6 +175,22 @@ def _roofline(axes: Axes, report: BenchReport, results: Sequence[Result]) -> Non
     axes.set_ylabel("GMAC/s")
     axes.legend(loc="lower right")
     axes.set_title(f"{label(report, result.key)}: peak {peaks.macs_per_s / 1e9:.0f} GMAC/s", loc="left")
+
+
+def _ridge(axes: Axes, report: BenchReport, results: Sequence[Result]) -> None:
+    """Modelled cost against the balance of the hardware, as in the MobileNet V4 paper."""
+    models: dict[str, Result] = {result.target: result for result in results}
+    for number, (name, result) in enumerate(models.items()):
+        points, costs = zip(*result.ridge, strict=True)
+        colour = _CYCLE[number % len(_CYCLE)]
+        axes.plot(points, [cost / 1e6 for cost in costs], "o-", ms=3, color=colour, label=name)
+    for peaks in report.peaks:
+        axes.axvline(peaks.ridge, color=GREY, lw=1)
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_yscale("log")
+    axes.set_xlabel("ridge point in MAC/byte: peak compute over peak bandwidth (grey: this device)")
+    axes.set_ylabel("cost in million MACs")
+    axes.legend(fontsize=7)
 
 
 def _multipliers(axes: Axes, report: BenchReport, results: Sequence[Result]) -> None:

@@ -18,6 +18,7 @@ from edgekit.units import (
 )
 
 _WIDTH = 110
+_SHOWN_POINTS = (5, 10, 20, 50, 100, 200, 500)
 
 
 def bench_text(report: BenchReport) -> str:
@@ -189,6 +190,7 @@ def _layers(report: BenchReport) -> list[str]:
             "",
             *_layer_table(result.layers),
             *_peaks(report, result),
+            *_ridge(result),
             *(f"  {layer.name}: {layer.reason}" for layer in result.layers if layer.reason),
         ]
     return lines[1:]
@@ -258,6 +260,15 @@ def _peaks(report: BenchReport, result: Result) -> list[str]:
                 "  of limit: the least time by those limits over the measured one",
             ]
     return lines
+
+
+def _ridge(result: Result) -> list[str]:
+    """The cost on hardware of other balances, in units of the cost where memory is free."""
+    macs = result.ridge[0][1] if result.ridge else 0.0
+    if not macs:
+        return []
+    shown = [f"{cost / macs:.2f} at {point:g}" for point, cost in result.ridge if point in _SHOWN_POINTS]
+    return [f"  roofline model, time by ridge point in MAC/byte (1 is pure compute): {', '.join(shown)}"]
 
 
 def _warnings(report: BenchReport) -> list[str]:

@@ -129,6 +129,11 @@ def test_a_mistake_is_named(small_net: Path, arguments: dict[str, object], messa
         edgekit.bench(**{"targets": small_net, **arguments})  # type: ignore[arg-type]
 
 
+def test_a_shape_that_the_weights_are_not_for_is_an_error(small_net: Path, brief: Protocol) -> None:
+    with pytest.raises(UserError, match="takes 3 channels and would get 5"):
+        edgekit.bench(small_net, inputs={"in0": (5, 8, 8)}, protocol=brief)
+
+
 def test_a_missing_shape_has_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "open.param"
     path.write_text("7767517\n2 2\nInput in0 0 1 in0\nReLU relu 1 1 in0 out0\n", encoding="ascii")

@@ -104,7 +104,7 @@ def test_page_is_whole_and_needs_nothing_else(layered: BenchReport) -> None:
             links.extend(value or "" for name, value in attrs if name in ("src", "href", "xlink:href"))
 
     Collect().feed(page)
-    assert tags.count("svg") == 3  # latency, layers, roofline
+    assert tags.count("svg") == 4  # latency, layers, roofline, ridge points
     assert all(link.startswith("#") for link in links)
     assert "7x7 depthwise" in page
 
@@ -112,7 +112,12 @@ def test_page_is_whole_and_needs_nothing_else(layered: BenchReport) -> None:
 def test_plots_are_those_that_the_report_has_numbers_for(
     layered: BenchReport, suite: BenchReport, tmp_path: Path
 ) -> None:
-    assert [name.partition("-")[0] for name, _ in bench_figures(layered)] == ["latency", "layers", "roofline"]
+    assert [name.partition("-")[0] for name, _ in bench_figures(layered)] == [
+        "latency",
+        "layers",
+        "roofline",
+        "ridge",
+    ]
     files = write_figures(suite, tmp_path / "plots")
     assert sorted(path.name for path in files) == [
         "multipliers.png", "multipliers.svg", "theory.png", "theory.svg",
