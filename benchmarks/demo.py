@@ -82,26 +82,26 @@ def _summary(
         "",
         *_bench_lines(timed),
         "",
-        *(f"open     {page}" for page in pages),
-        f"again    edgekit verify {exported.path} --all",
+        *(f"open       {page}" for page in pages),
+        f"again      edgekit verify {exported.path} --all",
     ]
 
 
 def _verdict_lines(report: VerifyReport, photo: Path) -> list[str]:
     output = report.outputs[0]
-    lines = [f"{'PASS' if report.passed else 'FAIL'}     {verdict(report)}"]
+    lines = [f"{'PASS' if report.passed else 'FAIL'}       {verdict(report)}"]
     if output.metrics is not None:
         lines.append(
-            f"output   {output.name} on {photo.name}: off by {format_error(output.metrics.max_abs)}, "
+            f"output     {output.name} on {photo.name}: off by {format_error(output.metrics.max_abs)}, "
             f"rounding explains {format_error(output.floor)}; SNR {output.metrics.snr_db:.0f} dB"
         )
     lines += [
-        f"layers   {report.compared} of {len(report.layers)} compared one by one, each on PyTorch's own inputs"
+        f"layers     {report.compared} of {len(report.layers)} compared one by one, each on PyTorch's own inputs"
     ]
     worst = max((layer for layer in report.layers if layer.isolated), key=_excess, default=None)
     if worst is not None and worst.isolated is not None and worst.source is not None:
         lines += [
-            f"closest  {worst.name} ({worst.type}) from {worst.source.module}: off by "
+            f"closest    {worst.name} ({worst.type}) from {worst.source.module}: off by "
             f"{format_error(worst.isolated.max_abs)}, {_excess(worst):.0%} of what rounding explains",
         ]
     return lines
@@ -115,32 +115,32 @@ def _excess(layer: LayerResult) -> float:
 
 def _export_lines(result: ExportResult) -> list[str]:
     return [
-        f"bundle   {result.path}: {result.layers} layers, {format_count(result.parameters)} parameters, "
+        f"bundle     {result.path}: {result.layers} layers, {format_count(result.parameters)} parameters, "
         f"{format_bytes(result.bin_bytes)}, {result.route} route",
     ]
 
 
 def _bench_lines(report: BenchReport) -> list[str]:
-    lines = [f"device   {report.device.cpu}, {report.device.arch}, ncnn {report.device.ncnn}"]
+    lines = [f"device     {report.device.cpu}, {report.device.arch}, ncnn {report.device.ncnn}"]
     for result in report.results:
         if result.latency is None:
             continue
         low, high = (format_duration(bound) for bound in result.latency.ci95_s)
         threads = f"{result.threads} thread" + ("s" if result.threads > 1 else " ")
         lines.append(
-            f"{threads:9}{format_duration(result.latency.median_s)} median [{low}, {high}], "
+            f"{threads:11}{format_duration(result.latency.median_s)} median [{low}, {high}], "
             f"p90 {format_duration(result.latency.p90_s)}, {len(result.latency.samples_s)} runs, "
             f"grade {result.validity.grade}"
         )
     memory = next((result.memory for result in report.results if result.memory), None)
     if memory is not None:
         lines.append(
-            f"memory   {format_bytes(memory.peak_rss_bytes)} resident at most: "
+            f"memory     {format_bytes(memory.peak_rss_bytes)} resident at most: "
             f"{format_bytes(memory.weights_bytes)} weights, {format_bytes(memory.blob_peak_bytes)} blobs, "
             f"{format_bytes(memory.workspace_peak_bytes)} workspace"
         )
     caveats = {caveat.message for result in report.results for caveat in result.validity.warnings}
-    lines += [f"beware   {message}" for message in sorted(caveats)[:3]]
+    lines += [f"beware     {message}" for message in sorted(caveats)[:3]]
     return lines
 
 

@@ -65,9 +65,7 @@ def run_stream(
                 {inputs[name].blob: _feed(inputs[name], array) for name, array in given.items()},
                 results,
                 keep=keep,
-                carried={inputs[name].blob: outputs[out].blob for name, out in carried.items()}
-                if number
-                else {},
+                carried=feedback if number else {},
                 carried_from=f"frame{number - 1}",
             )
         )
