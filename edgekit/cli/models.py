@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from edgekit.cli import args as shared
+from edgekit.cli.output import deliver
+from edgekit.errors import EXIT_OK
 
 
 def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
@@ -15,4 +17,9 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the zoo."""
-    raise NotImplementedError("edgekit models")
+    from edgekit.models import registry
+    from edgekit.report.models_text import models_document, models_text
+
+    entries = registry.entries()
+    deliver(args, text=models_text(entries), document=models_document(entries))
+    return EXIT_OK

@@ -6,6 +6,7 @@ onnx   module -> torch.onnx -> onnxsim -> pnnx -> ncnn
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from edgekit.toolchain.pnnx import InputShape, PnnxProcess
 from edgekit.toolchain.trace import Traced, trace
 
 STEM = "model"
+_OF_PYTHON_VALUES = re.compile(r"Converting a tensor to a Python (boolean|integer|float|index|number)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class Pending:
     sources: SourceFinder
     rewrites: tuple[str, ...] = ()
     warnings: tuple[ConverterWarning, ...] = ()
+
+    @property
+    def unsettled(self) -> tuple[ConverterWarning, ...]:
+        """The warnings that a reference run which reads no number of its inputs does not settle.
+
+        PyTorch warns of every Python value that is made of a tensor, and sizes are tensors in a trace.
+        """
+        return tuple(each for each in self.warnings if not _OF_PYTHON_VALUES.match(each.text))
 
 
 def start_pnnx_route(
@@ -79,8 +89,8 @@ def start_onnx_route(
             exported = export_onnx(adapter.module, tensors, len(tree.names), path, _dynamic_axes(model))
     except OnnxExportError as error:
         raise _onnx_error(error) from error
-    _check_names("inputs", [f"in{index}" for index in range(len(tensors))], exported.inputs)
-    _check_names("outputs", [f"out{index}" for index in range(len(tree.names))], exported.outputs)
+    check_names("inputs", [f"in{index}" for index in range(len(tensors))], exported.inputs)
+    check_names("outputs", [f"out{index}" for index in range(len(tree.names))], exported.outputs)
     warnings = tuple(
         ConverterWarning("torch.onnx", f"{each.text} ({each.file}:{each.line})") for each in exported.warnings
     )
@@ -105,7 +115,8 @@ def _dynamic_axes(model: TorchModel) -> dict[str, list[int]]:
     }
 
 
-def _check_names(what: str, expected: list[str], found: Sequence[str]) -> None:
+def check_names(what: str, expected: list[str], found: Sequence[str]) -> None:
+    """Fail when inputs or outputs were lost, renamed or put in another order."""
     if list(found) == expected:
         return
     kind = FindingKind.INPUTS if what == "inputs" else FindingKind.OUTPUTS

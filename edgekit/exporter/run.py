@@ -66,10 +66,10 @@ class Run:
         ledger = self._ledger
         with ledger.step("trace", "tracing the model"):
             pending = subject.start(self._request.route, probes[0], folder)
-        ledger.warn(pending.warnings)
         with pending.process as process:
             with ledger.step("reference", "running the reference"):
                 reference = subject.reference(probes)
+            ledger.warn(pending.warnings if reference.findings or len(probes) > 2 else pending.unsettled)
             ledger.demand(reference.findings)
             with ledger.step("convert", "converting"):
                 run = process.result()

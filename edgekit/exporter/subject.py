@@ -22,6 +22,7 @@ from edgekit.sources.code import user_code_error
 from edgekit.sources.inputs import InputSpec
 from edgekit.sources.load import TorchModel, load_torch
 from edgekit.sources.request import Request
+from edgekit.sources.spec import ModelSpec, SpecKind
 from edgekit.sources.variant import Variant, run
 from edgekit.toolchain.trace import autograd_functions_inlined
 
@@ -77,6 +78,11 @@ class Subject(Protocol):
 
 def load_subject(request: Request) -> Subject:
     """Load what the request names."""
+    if isinstance(request.model, ModelSpec) and request.model.kind is SpecKind.ONNX:
+        from edgekit.exporter.onnx_subject import OnnxSubject
+        from edgekit.sources.onnx_file import load_onnx
+
+        return OnnxSubject(load_onnx(request))
     return TorchSubject(load_torch(request))
 
 
@@ -160,11 +166,16 @@ class TorchSubject:
         route: str,
     ) -> tuple[Finding, ...]:
         """Say which outputs differ, and by how much."""
-        return tuple(
-            Finding(
-                FindingKind.NUMBERS,
-                f"output '{check.output}' on seeded input {check.probe}: {check.reason}"
-                + (f" (by {check.relative:.1e} of its spread)" if check.max_abs < float("inf") else ""),
-            )
-            for check in failed
+        return difference_findings(failed)
+
+
+def difference_findings(failed: Sequence[OutputCheck]) -> tuple[Finding, ...]:
+    """Say which outputs differ, and by how much."""
+    return tuple(
+        Finding(
+            FindingKind.NUMBERS,
+            f"output '{check.output}' on seeded input {check.probe}: {check.reason}"
+            + (f" (by {check.relative:.1e} of its spread)" if check.max_abs < float("inf") else ""),
         )
+        for check in failed
+    )

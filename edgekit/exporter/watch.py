@@ -28,9 +28,13 @@ def findings(traces: Sequence[Trace], states: Sequence[str]) -> tuple[Finding, .
         *_state(states),
         *_random(trace),
         *_data_dependent(trace),
-        *_unused_inputs(trace),
-        *_not_finite(traces),
+        *general_findings(traces),
     )
+
+
+def general_findings(traces: Sequence[Trace]) -> tuple[Finding, ...]:
+    """Return what any runtime's traces can say: inputs that nothing reads, outputs that are no numbers."""
+    return (*_unused_inputs(traces[0]), *_not_finite(traces))
 
 
 def buffer_versions(module: torch.nn.Module) -> dict[str, int]:
@@ -136,7 +140,7 @@ def _not_finite(traces: Sequence[Trace]) -> list[Finding]:
     return [
         Finding(
             FindingKind.NUMBERS,
-            f"the PyTorch model itself gives NaN or Inf in '{name}' on seeded inputs",
+            f"the model itself gives NaN or Inf in '{name}' on seeded inputs",
             "give the range of the inputs, as in --input x=1x3x224x224@0..1",
         )
         for name in sorted(names)

@@ -32,7 +32,7 @@ def export_text(result: ExportResult, elapsed_s: float) -> str:
     if result.fp16 is not None:
         lines.append(f"  {fp16_text(result.fp16, result.bin_bytes)}")
     if result.aligned_layers is not None:
-        lines.append(f"  {result.aligned_layers} of {result.layers} layers matched with the PyTorch model")
+        lines.append(f"  {result.aligned_layers} of {result.layers} layers matched with the reference")
     lines += [f"  rewritten: {each}" for each in result.rewrites]
     lines += _warnings(result.warnings, "  the converter remarked, and the numbers agree all the same:")
     return "\n".join(lines) + "\n"

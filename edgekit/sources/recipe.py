@@ -153,6 +153,10 @@ def settled(
     if isinstance(model, ModelSpec) and model.kind is SpecKind.RECIPE:
         assert model.path is not None
         recipe = read_recipe(model.path)
+    onnx = isinstance(recipe.model, ModelSpec) and recipe.model.kind is SpecKind.ONNX
+    route = route or recipe.route or ("onnx" if onnx else ROUTES[0])
+    if onnx and route != "onnx":
+        raise UserError("an ONNX file cannot go by the pnnx route", "leave --route out")
     given = {each.name: each for each in inputs}
     known = tuple(given.pop(each.name, each) for each in recipe.inputs)
     if weights.path is None and recipe.weights is not None:
@@ -161,7 +165,7 @@ def settled(
         model=recipe.model,
         inputs=(*known, *given.values()),
         outputs=outputs or recipe.outputs,
-        route=route or recipe.route or ROUTES[0],
+        route=route,
         precision=precision or recipe.precision or PRECISIONS[0],
         weights=weights,
         seed=seed if seed is not None else recipe.seed or 0,

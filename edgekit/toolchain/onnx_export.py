@@ -19,7 +19,8 @@ import torch
 from torch.jit._trace import TracerWarning
 
 from edgekit.errors import require
-from edgekit.toolchain.onnx_rewrites import lower_opset, rewrite
+from edgekit.toolchain.onnx_lowering import LoweringError, lower_opset
+from edgekit.toolchain.onnx_rewrites import rewrite
 from edgekit.toolchain.trace import (
     TraceWarning,
     attention_fast_path_off,
@@ -109,12 +110,17 @@ def simplify(model: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None 
         OnnxExportError: onnxsim cannot simplify it, or it does not fit into one file.
     """
     onnx, onnxsim = require("onnx", "onnx"), require("onnxsim", "onnx")
-    notes = lower_opset(model, OPSET)
+    require("onnx.inliner", "onnx")
     try:
         fixed = {name: list(shape) for name, shape in (shapes or {}).items()}
+        model = onnx.inliner.inline_local_functions(model)
         model, _ = onnxsim.simplify(model, overwrite_input_shapes=fixed or None)
     except Exception as error:
         raise OnnxExportError(f"onnxsim: {_first_line(error)}") from error
+    try:
+        notes = lower_opset(model, OPSET)
+    except LoweringError as error:
+        raise OnnxExportError(f"{error}; export it with opset_version={OPSET}") from error
     notes += rewrite(model)
     if model.ByteSize() > _EMBEDDED_LIMIT_BYTES:
         raise OnnxExportError("the ONNX file would be larger than 2 GiB, which pnnx cannot read")

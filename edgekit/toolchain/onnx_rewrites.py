@@ -7,12 +7,12 @@ several axes of a maximum, and loses a consumer where a node takes the same tens
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from edgekit.errors import require
+from edgekit.toolchain.onnx_graph import OnnxGraph
 
 _SINGLE_AXIS = ("ReduceMax", "ReduceMin")
 _SUMS = ("ReduceSum",)
@@ -20,7 +20,7 @@ _SUMS = ("ReduceSum",)
 
 def rewrite(model: Any) -> list[str]:
     """Rewrite the graph of a model in place; return in plain words what was done."""
-    graph = _Graph(model)
+    graph = OnnxGraph(model)
     done: Counter[str] = Counter()
     for node in list(graph.nodes):
         for text, rule in _RULES:
@@ -33,85 +33,7 @@ def rewrite(model: Any) -> list[str]:
     return [text if count == 1 else f"{text} ({count} times)" for text, count in done.items()]
 
 
-class _Graph:
-    """Constants, shapes and fresh names of a graph that is being rewritten."""
-
-    def __init__(self, model: Any) -> None:
-        self.onnx = require("onnx", "onnx")
-        self.model = model
-        self.nodes: list[Any] = list(model.graph.node)
-        self._constants = {each.name: each for each in model.graph.initializer}
-        for node in self.nodes:
-            if node.op_type == "Constant" and node.attribute[0].name == "value":
-                self._constants[node.output[0]] = node.attribute[0].t
-        inferred = self.onnx.shape_inference.infer_shapes(model)
-        infos = [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]
-        self._shapes = {each.name: each.type.tensor_type.shape.dim for each in infos}
-        self._taken = {name for node in self.nodes for name in node.output} | set(self._constants)
-
-    def constant(self, name: str) -> np.ndarray[Any, Any] | None:
-        """Return the value of a constant, None for a computed tensor."""
-        tensor = self._constants.get(name)
-        return None if tensor is None else np.asarray(self.onnx.numpy_helper.to_array(tensor))
-
-    def shape(self, name: str) -> list[int | None] | None:
-        """Return the shape of a tensor where it is known; None for an open size."""
-        dims = self._shapes.get(name)
-        if dims is None:
-            return None
-        return [each.dim_value if each.HasField("dim_value") else None for each in dims]
-
-    def add_constant(self, near: str, value: np.ndarray[Any, Any]) -> str:
-        """Add a constant and return its name."""
-        name = self.fresh(near)
-        tensor = self.onnx.numpy_helper.from_array(value, name)
-        self.model.graph.initializer.append(tensor)
-        self._constants[name] = tensor
-        return name
-
-    def fresh(self, near: str) -> str:
-        """Return a tensor name that nothing has yet."""
-        number = 0
-        while f"{near}_edgekit{number}" in self._taken:
-            number += 1
-        self._taken.add(f"{near}_edgekit{number}")
-        return f"{near}_edgekit{number}"
-
-    def node(self, kind: str, inputs: Sequence[str], output: str, name: str, **attributes: Any) -> Any:
-        """Make a node; it is named after the node that it stands for, and after its own output."""
-        own = f"{name}/{output.rpartition('/')[2]}"
-        return self.onnx.helper.make_node(kind, list(inputs), [output], name=own, **attributes)
-
-    def replace(self, old: Any, fresh: Iterable[Any]) -> None:
-        """Put nodes in the place of one."""
-        index = next(i for i, node in enumerate(self.nodes) if node is old)
-        self.nodes[index : index + 1] = list(fresh)
-
-    def finish(self) -> None:
-        """Write the nodes back into the model."""
-        nodes = [self.onnx.NodeProto.FromString(node.SerializeToString()) for node in self.nodes]
-        del self.model.graph.node[:]
-        self.model.graph.node.extend(nodes)
-
-    def attribute(self, node: Any, name: str, default: Any = None) -> Any:
-        """Return an attribute's value."""
-        for each in node.attribute:
-            if each.name == name:
-                return self.onnx.helper.get_attribute_value(each)
-        return default
-
-    def axes(self, node: Any) -> list[int] | None:
-        """Return the axes of a reduction, from attribute or constant input; None for all or unknown."""
-        axes = self.attribute(node, "axes")
-        if axes is None and len(node.input) > 1:
-            axes = self.constant(node.input[1])
-        shape = self.shape(node.input[0])
-        if axes is None or shape is None:
-            return None
-        return sorted(int(axis) % len(shape) for axis in axes)
-
-
-def _same_operand(graph: _Graph, node: Any) -> list[Any] | None:
+def _same_operand(graph: OnnxGraph, node: Any) -> list[Any] | None:
     """Mul(x, x) is Pow(x, 2), Add(x, x) is Mul(x, 2)."""
     if node.op_type not in ("Mul", "Add") or node.input[0] != node.input[1]:
         return None
@@ -122,7 +44,7 @@ def _same_operand(graph: _Graph, node: Any) -> list[Any] | None:
     return [graph.node(kind, [node.input[0], number], node.output[0], node.name)]
 
 
-def _single_sum(graph: _Graph, node: Any) -> list[Any] | None:
+def _single_sum(graph: OnnxGraph, node: Any) -> list[Any] | None:
     """ReduceSum over one axis of known size is ReduceMean times the size."""
     if node.op_type not in _SUMS:
         return None
@@ -139,7 +61,7 @@ def _single_sum(graph: _Graph, node: Any) -> list[Any] | None:
     ]
 
 
-def _chained_extremes(graph: _Graph, node: Any) -> list[Any] | None:
+def _chained_extremes(graph: OnnxGraph, node: Any) -> list[Any] | None:
     """ReduceMax over several axes is one ReduceMax for each, the last axis first."""
     if node.op_type not in _SINGLE_AXIS:
         return None
@@ -158,7 +80,7 @@ def _chained_extremes(graph: _Graph, node: Any) -> list[Any] | None:
 _MOST_PARTS = 64
 
 
-def _gather(graph: _Graph, node: Any) -> list[Any] | None:
+def _gather(graph: OnnxGraph, node: Any) -> list[Any] | None:
     """Gather at constant places is Slice, with Squeeze for a single place, Concat for scattered ones."""
     if node.op_type != "Gather" or graph.constant(node.input[0]) is not None:
         return None
@@ -199,24 +121,9 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-_RULES: tuple[tuple[str, Callable[[_Graph, Any], list[Any] | None]], ...] = (
+_RULES: tuple[tuple[str, Callable[[OnnxGraph, Any], list[Any] | None]], ...] = (
     ("wrote x * x as x ** 2, x + x as x * 2", _same_operand),
     ("wrote a sum over one axis as the mean times the size", _single_sum),
     ("wrote a maximum over several axes as one after the other", _chained_extremes),
     ("wrote indexing at fixed places as slices", _gather),
 )
-
-
-def lower_opset(model: Any, opset: int) -> list[str]:
-    """Bring a model of a later opset down to `opset` where that is possible, in place."""
-    onnx = require("onnx", "onnx")
-    imported = next((each for each in model.opset_import if each.domain in ("", "ai.onnx")), None)
-    if imported is None or imported.version <= opset:
-        return []
-    version = imported.version
-    try:
-        lowered = onnx.version_converter.convert_version(model, opset)
-    except Exception:
-        return []
-    model.CopyFrom(lowered)
-    return [f"lowered the ONNX opset from {version} to {opset}"]

@@ -19,10 +19,12 @@ from typing import Any
 import torch
 from torch.jit._trace import TracerWarning
 
+from edgekit.runtimes.torch_tape import shown_path
 from edgekit.runtimes.trace import Source
 from edgekit.toolchain.rewrites import rewrite
 
 _TORCH_FOLDER = str(Path(torch.__file__).parent) + os.sep
+_TORCH_PARENT = str(Path(torch.__file__).parents[1]) + os.sep
 _EDGEKIT_FOLDER = str(Path(__file__).parents[1]) + os.sep
 _FRAME = re.compile(r"^(?P<file>.+)\((?P<line>\d+)\): ")
 
@@ -71,7 +73,8 @@ def trace(module: torch.nn.Module, inputs: Sequence[torch.Tensor], path: Path) -
 
 def trace_warning(caught: warnings.WarningMessage) -> TraceWarning:
     """Return a caught warning as a value."""
-    return TraceWarning(" ".join(str(caught.message).split()), caught.filename, caught.lineno)
+    file = caught.filename.removeprefix(_TORCH_PARENT)
+    return TraceWarning(" ".join(str(caught.message).split()), shown_path(file), caught.lineno)
 
 
 @contextmanager
@@ -127,5 +130,5 @@ def node_source(node: Any) -> Source:
     for frame in node.sourceRange().splitlines():
         match = _FRAME.match(frame)
         if match and not match["file"].startswith((_TORCH_FOLDER, _EDGEKIT_FOLDER)):
-            return Source(module, op, match["file"], int(match["line"]))
+            return Source(module, op, shown_path(match["file"]), int(match["line"]))
     return Source(module, op)
