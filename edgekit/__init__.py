@@ -17,14 +17,16 @@ from edgekit.errors import EdgekitError, UserError, missing_package
 if TYPE_CHECKING:
     from edgekit.bencher.bench import bench
     from edgekit.exporter import export
+    from edgekit.inspector.inspect import inspect
     from edgekit.verifier.verify import verify
 
 __version__ = "0.1.0"
-__all__ = ["EdgekitError", "UserError", "__version__", "bench", "export", "verify"]
+__all__ = ["EdgekitError", "UserError", "__version__", "bench", "export", "inspect", "verify"]
 
 _HOME_OF = {
     "bench": "edgekit.bencher",
     "export": "edgekit.exporter",
+    "inspect": "edgekit.inspector",
     "verify": "edgekit.verifier",
 }
 

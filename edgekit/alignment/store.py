@@ -99,13 +99,7 @@ def read(folder: Path) -> tuple[Alignment, tuple[Sample, ...], str]:
     path = folder / ALIGNMENT_FILE
     document = schema.load_json(path, ALIGNMENT_SCHEMA)
     try:
-        blobs = {blob: _blob(blob, entry) for blob, entry in document["blobs"].items()}
-        layers = tuple(_layer(entry) for entry in document["layers"])
-        alignment = Alignment(layers, blobs, tuple(document.get("suspects", ())))
-        for layer in layers:
-            for blob in (*layer.outputs, *layer.anchors):
-                if blob not in blobs:
-                    raise ValueError(f"layer '{layer.name}' names the blob '{blob}', which is not aligned")
+        alignment = _alignment(document)
         keys = {blob: str(entry["tensor"]) for blob, entry in document["blobs"].items()}
         noises = [
             (str(entry["name"]), {blob: _layer_noise(noise) for blob, noise in entry["noise"].items()})
@@ -115,6 +109,30 @@ def read(folder: Path) -> tuple[Alignment, tuple[Sample, ...], str]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(f"{path} is damaged: {error}", _REMEDY) from None
     return alignment, _read_samples(folder / REFERENCE_FILE, alignment, keys, noises), digest
+
+
+def read_alignment(folder: Path) -> Alignment:
+    """Read the alignment alone, without the samples.
+
+    Raises:
+        FormatError: the file is missing or damaged.
+    """
+    path = folder / ALIGNMENT_FILE
+    document = schema.load_json(path, ALIGNMENT_SCHEMA)
+    try:
+        return _alignment(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged: {error}", _REMEDY) from None
+
+
+def _alignment(document: Mapping[str, Any]) -> Alignment:
+    blobs = {blob: _blob(blob, entry) for blob, entry in document["blobs"].items()}
+    layers = tuple(_layer(entry) for entry in document["layers"])
+    for layer in layers:
+        for blob in (*layer.outputs, *layer.anchors):
+            if blob not in blobs:
+                raise ValueError(f"layer '{layer.name}' names the blob '{blob}', which is not aligned")
+    return Alignment(layers, blobs, tuple(document.get("suspects", ())))
 
 
 def _read_samples(

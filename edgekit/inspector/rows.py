@@ -1,0 +1,132 @@
+"""One row for each layer: shapes, cost, storage and parameters in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgekit.errors import FormatError
+from edgekit.graph import Graph, Layer, Weight
+from edgekit.inspector.model import LayerSummary, PrecisionShare, Shape
+from edgekit.inspector.opened import Opened
+from edgekit.ops import SPECS, Cost, cost, describe, weight_layout
+from edgekit.ops.weights import is_scale
+
+_FEATURES = {
+    1: "fp16 arithmetic",
+    2: "fp16 storage",
+    4: "bf16 storage",
+    8: "int8",
+    16: "Vulkan",
+    32: "sgemm",
+    64: "winograd",
+    128: "threads",
+}
+_MASK = "31"
+_HIDDEN_FACTS = frozenset({"top_shapes", "featmask"})
+
+
+def summary(
+    opened: Opened, index: int, layer: Layer, registered: Mapping[str, bool], module: str | None
+) -> LayerSummary:
+    """Return the row of one layer; `registered` says which types the ncnn at hand has."""
+    inputs = tuple(opened.shape(blob) for blob in layer.inputs)
+    outputs = tuple(opened.shape(blob) for blob in layer.outputs)
+    spent = _cost(layer, inputs, outputs)
+    parameters, weight_bytes = _size(layer)
+    return LayerSummary(
+        index=index,
+        name=layer.name,
+        type=layer.type,
+        inputs=layer.inputs,
+        outputs=layer.outputs,
+        input_shapes=inputs,
+        output_shapes=outputs,
+        parameters=parameters,
+        macs=None if spent is None else spent.macs * _batch(opened, layer),
+        weight_bytes=weight_bytes,
+        activation_bytes=None if spent is None else spent.activation_bytes * _batch(opened, layer),
+        precision=_precision(layer),
+        turned_off=features(layer),
+        facts=_facts(layer),
+        registered=registered.get(layer.type, layer.type in SPECS),
+        module=module,
+    )
+
+
+def _batch(opened: Opened, layer: Layer) -> int:
+    return max((opened.inferred.batches.get(blob, 1) for blob in layer.outputs), default=1)
+
+
+def _cost(layer: Layer, inputs: tuple[Shape | None, ...], outputs: tuple[Shape | None, ...]) -> Cost | None:
+    known = [shape for shape in (*inputs, *outputs) if shape is not None]
+    if layer.type not in SPECS or len(known) < len(inputs) + len(outputs):
+        return None
+    try:
+        return cost(layer, known[: len(inputs)], known[len(inputs) :])
+    except FormatError:
+        return None
+
+
+def _size(layer: Layer) -> tuple[int | None, int | None]:
+    """Return the learned numbers and the bytes of all weights, None where the parameters do not tell."""
+    if layer.type not in SPECS:
+        return None, None
+    try:
+        layout = weight_layout(layer)
+    except FormatError:
+        return None, None
+    parameters = sum(spec.size for spec in layout if not is_scale(spec))
+    if layer.weights:
+        return parameters, sum(_bytes(weight) for weight in layer.weights)
+    return parameters, sum(spec.size * (1 if spec.storage == "bytes" else 4) for spec in layout)
+
+
+def _bytes(weight: Weight) -> int:
+    return int(weight.data.nbytes) + (0 if weight.table is None else int(weight.table.nbytes))
+
+
+def storage(weight: Weight) -> str:
+    """Return how a weight is stored: fp32, fp16, bf16, int8, table (256 values) or packed."""
+    if weight.kind == "bf16":
+        return "bf16"
+    if weight.table is not None:
+        return "table"
+    return {"float32": "fp32", "float16": "fp16", "int8": "int8"}.get(weight.data.dtype.name, "packed")
+
+
+def _precision(layer: Layer) -> str | None:
+    """Return how the largest weight is stored: biases are always fp32."""
+    if not layer.weights:
+        return None
+    return storage(max(layer.weights, key=lambda weight: weight.data.size))
+
+
+def precision_mix(graph: Graph) -> dict[str, PrecisionShare]:
+    """Return how much of the weights is stored in which way."""
+    mix: dict[str, PrecisionShare] = {}
+    for layer in graph:
+        for weight in layer.weights:
+            before = mix.get(storage(weight), PrecisionShare(0, 0, 0))
+            mix[storage(weight)] = PrecisionShare(
+                before.weights + 1,
+                before.parameters + int(weight.data.size),
+                before.bytes + _bytes(weight),
+            )
+    return mix
+
+
+def features(layer: Layer) -> tuple[str, ...]:
+    """Return the features that the layer's mask turns off."""
+    mask = layer.params.get(_MASK, 0)
+    if not isinstance(mask, int):
+        return ()
+    return tuple(name for bit, name in _FEATURES.items() if mask & bit)
+
+
+def _facts(layer: Layer) -> dict[str, object]:
+    if layer.type not in SPECS:
+        return {key: value for key, value in layer.params.items() if key not in ("30", _MASK)}
+    try:
+        return {name: value for name, value in describe(layer).items() if name not in _HIDDEN_FACTS}
+    except FormatError:
+        return {}
