@@ -95,15 +95,14 @@ def _verdict_lines(report: VerifyReport, photo: Path) -> list[str]:
             f"output     {output.name} on {photo.name}: off by {format_error(output.metrics.max_abs)}, "
             f"rounding explains {format_error(output.floor)}; SNR {output.metrics.snr_db:.0f} dB"
         )
-    lines += [
-        f"layers     {report.compared} of {len(report.layers)} compared one by one, each on PyTorch's own inputs"
-    ]
+    count = f"{report.compared} of {len(report.layers)}"
+    lines += [f"layers     {count} compared one by one, each on PyTorch's own inputs"]
     worst = max((layer for layer in report.layers if layer.isolated), key=_excess, default=None)
     if worst is not None and worst.isolated is not None and worst.source is not None:
-        lines += [
+        lines.append(
             f"closest    {worst.name} ({worst.type}) from {worst.source.module}: off by "
-            f"{format_error(worst.isolated.max_abs)}, {_excess(worst):.0%} of what rounding explains",
-        ]
+            f"{format_error(worst.isolated.max_abs)}, {_excess(worst):.0%} of what rounding explains"
+        )
     return lines
 
 
@@ -114,10 +113,9 @@ def _excess(layer: LayerResult) -> float:
 
 
 def _export_lines(result: ExportResult) -> list[str]:
-    return [
-        f"bundle     {result.path}: {result.layers} layers, {format_count(result.parameters)} parameters, "
-        f"{format_bytes(result.bin_bytes)}, {result.route} route",
-    ]
+    parameters, size = format_count(result.parameters), format_bytes(result.bin_bytes)
+    line = f"{result.path}: {result.layers} layers, {parameters} parameters, {size}, {result.route} route"
+    return [f"bundle     {line}"]
 
 
 def _bench_lines(report: BenchReport) -> list[str]:

@@ -89,15 +89,15 @@ class RebuiltModel:
     """A PyTorch model with the bundle's names for its inputs and outputs."""
 
     def __init__(self, model: TorchModel, outputs: Sequence[TensorSpec]) -> None:
-        self._model = model
+        self.model = model
         self._outputs = tuple(spec.name for spec in outputs)
         self._exact: torch.nn.Module | None = None
 
     def record(self, arrays: Mapping[str, Array]) -> Trace:
         """Run once and keep every operation; arrays by input name, in PyTorch's shapes."""
-        tensors = {spec.name: torch.from_numpy(np.array(arrays[spec.name])) for spec in self._model.inputs}
+        tensors = {spec.name: torch.from_numpy(np.array(arrays[spec.name])) for spec in self.model.inputs}
         try:
-            return record(self._model.module, tensors, self._outputs)
+            return record(self.model.module, tensors, self._outputs)
         except Exception as error:
             raise user_code_error(error, "the model, run on the given inputs,") from error
 
@@ -126,13 +126,13 @@ class RebuiltModel:
     def zeros(self, names: Sequence[str]) -> dict[str, Array]:
         """All-zero inputs of the given names: states before the first frame."""
         return {
-            spec.name: np.zeros(spec.shape, spec.dtype) for spec in self._model.inputs if spec.name in names
+            spec.name: np.zeros(spec.shape, spec.dtype) for spec in self.model.inputs if spec.name in names
         }
 
     def _run(self, arrays: Mapping[str, Array], *, double: bool) -> dict[str, Array]:
-        module = self._double() if double else self._model.module
+        module = self._double() if double else self.model.module
         kind = torch.float64 if double else torch.float32
-        tensors = [torch.from_numpy(np.array(arrays[spec.name])) for spec in self._model.inputs]
+        tensors = [torch.from_numpy(np.array(arrays[spec.name])) for spec in self.model.inputs]
         tensors = [tensor.to(kind) if tensor.is_floating_point() else tensor for tensor in tensors]
         with torch.no_grad():
             result = module(*tensors)
@@ -141,5 +141,5 @@ class RebuiltModel:
 
     def _double(self) -> torch.nn.Module:
         if self._exact is None:
-            self._exact = copy.deepcopy(self._model.module).double()
+            self._exact = copy.deepcopy(self.model.module).double()
         return self._exact
