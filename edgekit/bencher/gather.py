@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.bencher.layers import layer_sum_ratio, layer_timings
+from edgekit.bencher.layers import Context, layer_sum_ratio, layer_timings
 from edgekit.bencher.measure import Bench, Configuration, Round
 from edgekit.bencher.result import Conditions, Latency, LayerTiming, Memory, Result
 from edgekit.bencher.roofline import Peaks, Traffic, ridge_sweep
@@ -37,10 +37,12 @@ def gather(
     layers: tuple[LayerTiming, ...] = ()
     ratio = None
     if run.layers and target.runtime == NCNN:
-        seen = () if memory is None else memory.layers
-        layers = layer_timings(target.graph, rounds, configuration.precision, peaks, target.modules, seen)
-        ratio = layer_sum_ratio(rounds)
-        caveats += layer_caveats(ratio)
+        seen = {} if memory is None else {int(entry["index"]): entry for entry in memory.layers}
+        context = Context(target.graph, configuration.precision, peaks, target.modules, seen, emulated)
+        layers = layer_timings(rounds, context)
+        if not emulated:
+            ratio = layer_sum_ratio(rounds)
+            caveats += layer_caveats(ratio)
     return Result(
         target=target.name,
         runtime=target.runtime,

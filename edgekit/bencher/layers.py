@@ -7,6 +7,7 @@ median over processes; work follows from shapes that the worker saw and from the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,28 +24,36 @@ from edgekit.ops.cost import cost
 _FP32_BYTES = 4
 
 
-def layer_timings(
-    graph: Graph,
-    rounds: Sequence[Round],
-    precision: str,
-    peaks: Peaks | None = None,
-    modules: Mapping[int, str] | None = None,
-    memory: Sequence[Mapping[str, Any]] = (),
-) -> tuple[LayerTiming, ...]:
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a row needs beside its layer: the graph, the limits, the story, the memory by layer index.
+
+    Times of an emulated device mean nothing and are left out.
+    """
+
+    graph: Graph
+    precision: str
+    peaks: Peaks | None = None
+    modules: Mapping[int, str] = field(default_factory=dict)
+    memory: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    emulated: bool = False
+
+
+def layer_timings(rounds: Sequence[Round], context: Context) -> tuple[LayerTiming, ...]:
     """Return a row for each layer that computes something, in file order."""
     rows = rounds[0].message["layers"]
     seconds = np.median(np.stack([each.layers_s for each in rounds if each.layers_s is not None]), axis=0)
     total_s = float(seconds.sum())
-    work = [traffic(graph.layers[row["index"]], row) for row in rows]
+    work = [traffic(context.graph.layers[row["index"]], row) for row in rows]
     net_bytes = sum(each.weight_bytes for each in work if each is not None)
-    peak_bytes = {entry["index"]: entry for entry in memory}
-    return tuple(
-        _row(
-            graph.layers[row["index"]], row, float(time_s), total_s, each, peaks, net_bytes, precision,
-            (modules or {}).get(row["index"]), peak_bytes.get(row["index"], {}),
-        )
-        for row, time_s, each in zip(rows, seconds, work, strict=True)
-    )  # fmt: skip
+    found = []
+    for row, time_s, each in zip(rows, seconds, work, strict=True):
+        static = _static(row, each, context)
+        if not context.emulated:
+            static = replace(static, latency_s=float(time_s), share=float(time_s) / total_s)
+            static = _limited(static, each, context.peaks, net_bytes)
+        found.append(static)
+    return tuple(found)
 
 
 def layer_sum_ratio(rounds: Sequence[Round]) -> float:
@@ -104,38 +113,39 @@ def _bytes_of(blob: Mapping[str, Any]) -> int:
     return int(np.prod(blob["shape"])) * int(blob["bits"]) // 8
 
 
-def _row(
-    layer: Layer,
-    row: Mapping[str, Any],
-    seconds: float,
-    total_s: float,
-    work: Traffic | None,
-    peaks: Peaks | None,
-    net_bytes: int,
-    precision: str,
-    module: str | None,
-    memory: Mapping[str, Any],
-) -> LayerTiming:
-    least = None if work is None or peaks is None else limit(work, peaks, net_bytes)
-    output = row["outputs"][0]
+def _static(row: Mapping[str, Any], work: Traffic | None, context: Context) -> LayerTiming:
+    """Return what is known of a layer without its time."""
+    index = int(row["index"])
+    layer, output, memory = context.graph.layers[index], row["outputs"][0], context.memory.get(index, {})
     return LayerTiming(
-        index=int(row["index"]),
+        index=index,
         name=str(row["name"]),
         type=str(row["type"]),
         kind=kind_of(layer),
-        latency_s=seconds,
-        share=seconds / total_s,
+        latency_s=None,
+        share=None,
         macs=None if work is None else work.macs,
         bytes=None if work is None else work.bytes,
         intensity=None if work is None else work.intensity,
-        bound=None if least is None else least.bound,
-        limit_s=None if least is None else least.seconds,
-        of_limit=None if least is None else least.seconds / seconds,
-        gain_s=None if least is None else max(0.0, seconds - least.seconds),
+        instructions=row.get("instructions"),
         shape=tuple(int(size) for size in output["shape"]),
         pack=int(output["pack"]),
-        module=module,
-        reason=slow_reason(layer, precision),
+        module=context.modules.get(index),
+        reason=slow_reason(layer, context.precision),
         blob_peak_bytes=memory.get("blob_peak_bytes"),
         workspace_peak_bytes=memory.get("workspace_peak_bytes"),
+    )
+
+
+def _limited(timing: LayerTiming, work: Traffic | None, peaks: Peaks | None, net_bytes: int) -> LayerTiming:
+    """Hold the time of a layer against the least that the device allows."""
+    if work is None or peaks is None or timing.latency_s is None:
+        return timing
+    least = limit(work, peaks, net_bytes)
+    return replace(
+        timing,
+        bound=least.bound,
+        limit_s=least.seconds,
+        of_limit=least.seconds / timing.latency_s,
+        gain_s=max(0.0, timing.latency_s - least.seconds),
     )

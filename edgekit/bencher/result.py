@@ -131,11 +131,12 @@ class LayerTiming:
     name: str
     type: str
     kind: str
-    latency_s: float
-    share: float
+    latency_s: float | None
+    share: float | None
     macs: int | None
     bytes: int | None
     intensity: float | None = None
+    instructions: int | None = None
     bound: str | None = None
     limit_s: float | None = None
     of_limit: float | None = None

@@ -136,11 +136,12 @@ def _latency(axes: Axes, report: BenchReport, results: Sequence[Result]) -> None
 def _layers(axes: Axes, report: BenchReport, results: Sequence[Result]) -> None:
     """Time per layer, the part that the device's limit explains drawn solid."""
     (result,) = results
-    layers = sorted(result.layers, key=lambda layer: -layer.latency_s)[:_MOST_BARS]
+    layers = sorted(result.layers, key=lambda layer: -(layer.latency_s or 0.0))[:_MOST_BARS]
     for row, layer in enumerate(layers):
         colour = _BOUND[layer.bound]
-        least_s = min(layer.limit_s or 0.0, layer.latency_s)
-        axes.barh(row, layer.latency_s * 1e6, color=colour, alpha=0.35, height=0.8)
+        seconds = layer.latency_s or 0.0
+        least_s = min(layer.limit_s or 0.0, seconds)
+        axes.barh(row, seconds * 1e6, color=colour, alpha=0.35, height=0.8)
         axes.barh(row, least_s * 1e6, color=colour, height=0.8)
     names = [f"{layer.module or layer.name} ({layer.type})" for layer in layers]
     axes.set_yticks(range(len(layers)), names, fontsize=7)
@@ -153,12 +154,12 @@ def _roofline(axes: Axes, report: BenchReport, results: Sequence[Result]) -> Non
     """Layers as dots under the roof: MAC per byte against GMAC per second, area by time."""
     (result,) = results
     peaks = next(each for each in report.peaks if _is_of(each, result))
-    layers = [layer for layer in result.layers if layer.macs and layer.intensity]
+    layers = [layer for layer in result.layers if layer.macs and layer.intensity and layer.latency_s]
     if layers:
         axes.scatter(
             [layer.intensity or 0.0 for layer in layers],
-            [(layer.macs or 0) / layer.latency_s / 1e9 for layer in layers],
-            s=[2000 * layer.share for layer in layers],
+            [(layer.macs or 0) / (layer.latency_s or 1.0) / 1e9 for layer in layers],
+            s=[2000 * (layer.share or 0.0) for layer in layers],
             c=[GREEN if "DepthWise" in layer.type else PURPLE for layer in layers],
             alpha=0.6,
             linewidths=0,

@@ -182,10 +182,12 @@ def _layers(report: BenchReport) -> list[str]:
     for result in report.results:
         if not result.layers:
             continue
-        ratio = format_percent(result.layer_sum_ratio)
+        whole = ""
+        if result.layer_sum_ratio is not None:
+            whole = f": their sum is {format_percent(result.layer_sum_ratio)} of the whole net"
         lines += [
             "",
-            f"layers of {label(report, result.key)}: their sum is {ratio} of the whole net",
+            f"layers of {label(report, result.key)}{whole}",
             *_kind_table(result.layers),
             "",
             *_layer_table(result.layers),
@@ -202,22 +204,28 @@ def _kind_table(layers: Sequence[LayerTiming]) -> list[str]:
     for layer in layers:
         kinds.setdefault(layer.kind, []).append(layer)
     rows = []
-    for kind, members in sorted(kinds.items(), key=lambda item: -sum(each.share for each in item[1])):
-        seconds = sum(each.latency_s for each in members)
-        macs = sum(each.macs or 0 for each in members)
-        gains = [each.gain_s for each in members if each.gain_s is not None]
+    for kind, members in sorted(kinds.items(), key=lambda item: -_total(item[1], "share")):
+        seconds, macs = _total(members, "latency_s"), _total(members, "macs")
+        instructions = _total(members, "instructions")
         rows.append(
             [
                 kind,
                 str(len(members)),
-                format_duration(seconds),
-                format_percent(sum(each.share for each in members)),
+                format_duration(seconds) if seconds else "",
+                format_percent(_total(members, "share")) if seconds else "",
                 format_count(macs) if macs else "",
-                f"{macs / seconds / 1e9:.1f}" if macs else "",
-                format_duration(sum(gains)) if gains else "",
+                f"{macs / seconds / 1e9:.1f}" if macs and seconds else "",
+                format_duration(_total(members, "gain_s")) if seconds else "",
+                format_count(instructions) if instructions else "",
             ]
         )
-    return text_table(["kind", "layers", "time", "share", "MACs", "GMAC/s", "to gain"], rows)
+    headers = ["kind", "layers", "time", "share", "MACs", "GMAC/s", "to gain", "instructions"]
+    return text_table(headers, rows)
+
+
+def _total(layers: Sequence[LayerTiming], name: str) -> float:
+    """The sum of a field over the layers that have it."""
+    return float(sum(getattr(layer, name) or 0 for layer in layers))
 
 
 def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
@@ -225,25 +233,26 @@ def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
         [
             str(layer.index),
             layer.name,
-            layer.type,
+            layer.kind,
             format_shape(layer.shape) if layer.shape else "",
-            format_duration(layer.latency_s),
-            format_percent(layer.share),
+            "" if layer.latency_s is None else format_duration(layer.latency_s),
+            "" if layer.share is None else format_percent(layer.share),
             "" if layer.macs is None else format_count(layer.macs),
             "" if layer.bytes is None else format_bytes(layer.bytes),
             "" if layer.intensity is None else f"{layer.intensity:.1f}",
             layer.bound or "",
             "" if layer.of_limit is None else f"{layer.of_limit * 100:.0f} %",
             "" if layer.gain_s is None else format_duration(layer.gain_s),
+            "" if layer.instructions is None else format_count(layer.instructions),
             layer.module or "",
         ]
         for layer in layers
     ]
     headers = [
-        "#", "layer", "type", "output", "time", "share", "MACs", "bytes", "MAC/byte", "bound", "of limit",
-        "to gain", "module",
+        "#", "layer", "kind", "output", "time", "share", "MACs", "bytes", "MAC/byte", "bound", "of limit",
+        "to gain", "instructions", "module",
     ]  # fmt: skip
-    return text_table(headers, rows, left=(1, 2, 3, 9, 12))
+    return text_table(headers, rows, left=(1, 2, 3, 9, 13))
 
 
 def _peaks(report: BenchReport, result: Result) -> list[str]:

@@ -55,8 +55,8 @@ def test_every_layer_has_time_work_and_bound(report: BenchReport) -> None:
     assert [layer.type for layer in result.layers] == [
         "Convolution", "Split", "ConvolutionDepthWise", "BinaryOp", "Pooling",
     ]  # fmt: skip
-    assert sum(layer.share for layer in result.layers) == pytest.approx(1.0)
-    assert all(layer.latency_s > 0 for layer in result.layers)
+    assert sum(layer.share or 0.0 for layer in result.layers) == pytest.approx(1.0)
+    assert all(layer.latency_s is not None and layer.latency_s > 0 for layer in result.layers)
     assert all(layer.bound in ("compute", "memory") for layer in result.layers)
     assert all(layer.gain_s is not None and layer.gain_s >= 0 for layer in result.layers)
     assert result.layer_sum_ratio is not None and result.layer_sum_ratio > 0
