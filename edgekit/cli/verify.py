@@ -44,6 +44,12 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
         metavar="SPEC",
         help="the PyTorch model, where --inputs needs it and the bundle's own is code that would be run",
     )
+    parser.add_argument("--weights", metavar="FILE", help="the checkpoint of that model, where it has one")
+    parser.add_argument(
+        "--repro",
+        metavar="DIR",
+        help="write the worst culprit alone, to be run with nothing but ncnn and numpy",
+    )
     parser.add_argument(
         "--ladder", action="store_true", help="compare every stage of the conversion with the one before"
     )
@@ -66,9 +72,10 @@ def run(args: argparse.Namespace) -> int:
     from edgekit.report.verify_text import verify_text
 
     report, folder = _verify(args), Path.cwd()
+    notes = [f"{args.repro}: the worst culprit alone, runnable with ncnn and numpy"] if args.repro else []
     deliver(
         args,
-        text=verify_text(report, Terminal.of(sys.stdout), everything=args.all, folder=folder),
+        text=verify_text(report, Terminal.of(sys.stdout), everything=args.all, folder=folder, notes=notes),
         document=report.to_json(),
         html=lambda: verify_html(report, folder),
         junit=lambda: verify_junit(report, folder),
@@ -79,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> VerifyReport:
     from edgekit.verifier import verify
 
+    if args.ladder:
+        raise UserError("--ladder is not there yet", "leave it out")
     with StatusLine("verify") as status:
         status("running ncnn, whole and layer by layer")
         return verify(
@@ -88,4 +97,6 @@ def _verify(args: argparse.Namespace) -> VerifyReport:
             inputs=args.inputs,
             model=args.model,
             threads=args.threads,
+            weights=args.weights,
+            repro=args.repro,
         )

@@ -12,6 +12,7 @@ from edgekit.report.verify_data import page_data
 from edgekit.report.verify_svg import graph_svg
 from edgekit.units import format_error, format_shape
 from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
+from edgekit.verifier.stream import StreamResult
 
 _STYLES = ("page.css", "verify.css", "verify_graph.css")
 _SCRIPTS = (
@@ -198,6 +199,8 @@ def _facts(report: VerifyReport) -> Markup:
         ("device", tag("p", f"{device.cpu}, {device.cores} cores, {device.system}, ncnn {device.ncnn}")),
         ("bundle", tag("p", report.target)),
     ]
+    if words.streams(report):
+        facts.insert(1, ("stream", joined(_stream(each) for each in words.streams(report))))
     if report.unmatched:
         facts.insert(
             1, ("not compared", joined(_reason(entry.name, entry.reason) for entry in report.unmatched))
@@ -206,6 +209,11 @@ def _facts(report: VerifyReport) -> Markup:
         facts.insert(0, ("warnings", joined(tag("p", text, class_="warning") for text in report.warnings)))
     rows = [tag("div", tag("dt", title), tag("dd", value)) for title, value in facts]
     return tag("section", tag("h2", "What it rests on"), tag("dl", *rows, class_="facts"))
+
+
+def _stream(result: StreamResult) -> Markup:
+    status = "pass" if result.passed else "fail"
+    return tag("p", tag("span", status, class_=f"status {status}"), f" {words.stream(result)}")
 
 
 def _reason(name: str, reason: str) -> Markup:

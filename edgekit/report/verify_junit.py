@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from edgekit.report import verify_words as words
 from edgekit.units import format_error
 from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
+from edgekit.verifier.stream import StreamResult
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -33,6 +34,7 @@ def verify_junit(report: VerifyReport, folder: Path | None = None) -> str:
         ElementTree.SubElement(properties, "property", name=name, value=_plain(value))
     cases = [_layer(report, layer, folder) for layer in report.layers]
     cases += [_output(report, output) for output in report.outputs]
+    cases += [_stream(report, each) for each in words.streams(report)]
     cases.append(_verdict(report))
     suite.extend(cases)
     counts = {
@@ -73,6 +75,13 @@ def _output(report: VerifyReport, output: OutputResult) -> ElementTree.Element:
             error, limit = format_error(output.metrics.max_abs), format_error(output.floor)
             message = f"{output.name} is off by {error} where rounding explains {limit}"
         _fail(case, message, message)
+    return case
+
+
+def _stream(report: VerifyReport, result: StreamResult) -> ElementTree.Element:
+    case = _case(report, "stream", result.name)
+    if not result.passed:
+        _fail(case, words.stream(result), words.stream(result))
     return case
 
 

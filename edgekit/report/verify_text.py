@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,20 @@ def verify_text(
     *,
     everything: bool = False,
     folder: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
-    """Return the whole report; `everything` shows every layer, `folder` shortens paths inside it."""
+    """Return the whole report.
+
+    `everything` shows every layer, `folder` shortens the paths inside it, `notes` are said at the end.
+    """
     page = _Page(report, terminal or Terminal(), folder)
     sections = (
         page.finding(),
         page.culprits(),
         layer_table(report, page.terminal, everything=everything),
-        [*page.outputs(), *page.ladder(), *page.facts()],
+        [*page.outputs(), *page.streams(), *page.ladder(), *page.facts()],
         page.unmatched(),
-        page.warnings(),
+        [*page.warnings(), *page.notes(notes)],
     )
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
@@ -84,6 +88,13 @@ class _Page:
             f"{output.name}: {output.status.value}, off by {format_error(metrics.max_abs)} where rounding "
             f"explains {format_error(output.floor)}; SNR {metrics.snr_db:.0f} dB, cosine {metrics.cosine:.6f}"
         )
+
+    def streams(self) -> list[str]:
+        lines: list[str] = []
+        for each in words.streams(self.report):
+            status = "pass" if each.passed else "fail"
+            lines += self._fact("stream" if not lines else "", f"{words.stream(each)}: {status}")
+        return lines
 
     def ladder(self) -> list[str]:
         """The stages of the conversion, where they were compared."""
@@ -136,6 +147,9 @@ class _Page:
             wrapped = self._wrap(f"warning: {warning}", "", "  ")
             lines += [self.terminal.paint(line, "yellow") for line in wrapped]
         return lines
+
+    def notes(self, notes: Sequence[str]) -> list[str]:
+        return [line for note in notes for line in self._wrap(note, "", "  ")]
 
     def _fact(self, title: str, text: str) -> list[str]:
         return self._wrap(text, title.ljust(_INDENT), " " * _INDENT)

@@ -10,6 +10,7 @@ from edgekit.numerics.metrics import Finding
 from edgekit.runtimes.trace import Source
 from edgekit.units import format_error, format_shape
 from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
+from edgekit.verifier.stream import StreamResult
 
 _FINDINGS = {
     Finding.EMPTY: "gives an empty tensor",
@@ -39,6 +40,9 @@ def verdict(report: VerifyReport) -> str:
         names = ", ".join(f"'{output.name}'" for output in wrong)
         are = "is" if len(wrong) == 1 else "are"
         return f"every compared layer is right alone, yet {names} {are} off by more than rounding explains"
+    drifting = [each for each in streams(report) if not each.passed]
+    if drifting:
+        return f"frame by frame it is right, but states drift away: {'; '.join(map(stream, drifting))}"
     if not report.passed:
         return report.warnings[-1] if report.warnings else "the run gave no result to judge"
     if report.compared == total:
@@ -96,8 +100,11 @@ def excess(layer: LayerResult) -> float | None:
 
 def wrong(layer: LayerResult) -> str:
     """Return what a failing layer does alone, on PyTorch's own inputs, and why where that is known."""
-    why = f" {_sentence(layer.why)}" if layer.why else ""
-    return _alone(layer) + why
+    if layer.why is None:
+        return _alone(layer)
+    if layer.isolated is None:  # there is no number to tell, and what came instead is told by the reason
+        return f"Alone, on the inputs that PyTorch has: {layer.why.rstrip('.')}."
+    return f"{_alone(layer)} {_sentence(layer.why)}"
 
 
 def _sentence(text: str) -> str:
@@ -157,6 +164,24 @@ def _arrival(output: OutputResult) -> str:
         return f"{output.name} {what}"
     ratio = format_error(output.metrics.max_rel)
     return f"{output.name} is off by {format_error(output.metrics.max_abs)} ({ratio} of its largest value)"
+
+
+def streams(report: VerifyReport) -> tuple[StreamResult, ...]:
+    """What the outputs of a model with states did over many frames; empty for other models."""
+    return tuple(report.extra.get("stream") or ())
+
+
+def stream(result: StreamResult) -> str:
+    """Return one clause on an output over many frames."""
+    if result.metrics is None:
+        return (
+            f"{result.name} over {result.frames} frames: gives no usable tensor at frame {result.worst_frame}"
+        )
+    error, limit = format_error(result.metrics.max_abs), format_error(result.floor)
+    return (
+        f"{result.name} over {result.frames} frames: off by {error} where rounding explains {limit}, "
+        f"worst at frame {result.worst_frame}"
+    )
 
 
 def matched(layer: LayerResult) -> str:

@@ -8,7 +8,7 @@ import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 import time
 from pathlib import Path
 from types import TracebackType
@@ -33,19 +33,12 @@ class Browser:
     def __init__(self, chromium: str, profile: Path) -> None:
         commands, self._to = os.pipe()
         self._from, answers = os.pipe()
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (commands, answers)]
-
-        def place() -> None:
-            os.dup2(high[0], 3)
-            os.dup2(high[1], 4)
-
-        self._process = subprocess.Popen(
-            [chromium, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            preexec_fn=place,
-            pass_fds=(3, 4),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20) for fd in (commands, answers)]
+        # the protocol is spoken on the descriptors 3 and 4 of the browser
+        places = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+        places += [(os.POSIX_SPAWN_DUP2, here, there) for here, there in zip(high, (3, 4), strict=True)]
+        arguments = [chromium, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        self._process = os.posix_spawn(chromium, arguments, os.environ, file_actions=places)
         for fd in (commands, answers, *high):
             os.close(fd)
         self._buffer = b""
@@ -63,10 +56,15 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._to)
-        os.close(self._from)
+        try:
+            self._session = None
+            self.call("Browser.close")
+        except (AssertionError, OSError):
+            os.kill(self._process, signal.SIGKILL)
+        finally:
+            os.waitpid(self._process, 0)
+            os.close(self._to)
+            os.close(self._from)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Send one command of the protocol and return its result."""
@@ -126,7 +124,8 @@ class Browser:
         for url in ("about:blank", path.as_uri() + (f"#{fragment}" if fragment else "")):
             self.call("Page.navigate", url=url)
             deadline_s = time.monotonic() + TIMEOUT_S
-            while not self.ask(f"document.readyState === 'complete' && location.href.startsWith('{url[:6]}')"):
+            loaded = f"document.readyState === 'complete' && location.href.startsWith('{url[:6]}')"
+            while not self.ask(loaded):
                 assert time.monotonic() < deadline_s, f"{url} does not load"
                 time.sleep(0.02)
 
