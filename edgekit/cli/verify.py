@@ -86,11 +86,9 @@ def run(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> VerifyReport:
     from edgekit.verifier import verify
 
-    if args.ladder:
-        raise UserError("--ladder is not there yet", "leave it out")
     with StatusLine("verify") as status:
         status("running ncnn, whole and layer by layer")
-        return verify(
+        report = verify(
             args.bundle,
             device=args.device,
             precision=args.precision,
@@ -100,3 +98,10 @@ def _verify(args: argparse.Namespace) -> VerifyReport:
             weights=args.weights,
             repro=args.repro,
         )
+        if not args.ladder:
+            return report
+        from edgekit.ladder import climb, with_ladder
+
+        status("climbing the stages of the conversion")
+        ladder = climb(args.bundle, device=args.device, model=args.model, weights=args.weights)
+        return with_ladder(report, ladder)

@@ -99,9 +99,7 @@ def _fails(reason: str) -> Callable[[], Outputs]:
     return run
 
 
-def _fresh_stages(
-    bundle: Bundle, device: Device, run: PnnxRun, arrays: dict[str, Array]
-) -> list[Stage]:
+def _fresh_stages(bundle: Bundle, device: Device, run: PnnxRun, arrays: dict[str, Array]) -> list[Stage]:
     from edgekit.ladder import stages
 
     names = [spec.name for spec in bundle.manifest.outputs]

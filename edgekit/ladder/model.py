@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from edgekit import schema
+from edgekit.verifier import VerifyReport
 
 
 class RungStatus(StrEnum):
@@ -43,3 +46,9 @@ class Ladder:
     def broken(self) -> Rung | None:
         """The first rung that fails, None when the ladder holds."""
         return next((rung for rung in self.rungs if rung.status is RungStatus.FAIL), None)
+
+
+def with_ladder(report: VerifyReport, ladder: Ladder) -> VerifyReport:
+    """Add a ladder to a report; it explains the verdict and does not change it."""
+    rungs = schema.to_json(ladder.rungs)
+    return replace(report, extra={**report.extra, "ladder": rungs, "ladder_sentence": ladder.sentence})

@@ -82,9 +82,7 @@ def ncnn_stage(
     """Run ncnn files whole, with the options of a precision."""
     outputs = {spec.blob: spec for spec in manifest.outputs}
     inputs = {spec.blob: _feed(spec, arrays[spec.name]) for spec in manifest.inputs}
-    reply = run_cases(
-        device, param, weights, [Case("ladder", inputs, tuple(outputs))], PRECISIONS[precision]
-    )
+    reply = run_cases(device, param, weights, [Case("ladder", inputs, tuple(outputs))], PRECISIONS[precision])
     reply.close()
     found: Outputs = {}
     for blob, spec in outputs.items():
@@ -101,7 +99,7 @@ def _feed(spec: TensorSpec, array: Array) -> Feed:
 
 
 def _in_torch_order(array: Array, spec: TensorSpec) -> Array:
-    """Undo `mat_layout`: the blob's numbers in the output's PyTorch shape (as they lie where sizes differ)."""
+    """Undo `mat_layout`: the blob's numbers in the output's PyTorch shape (as it is where sizes differ)."""
     layout = mat_layout(spec.shape, spec.batch_axis)
     if array.shape != layout.shape:
         return array
