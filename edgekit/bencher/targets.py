@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from edgekit import bundle as bundles
-from edgekit.alignment import store
 from edgekit.bencher.runtimes import NCNN, write_model
 from edgekit.bencher.shapes import check_shapes
 from edgekit.bundle import Bundle, ModelSource, TensorSpec, open_bundle
@@ -159,6 +158,8 @@ def _story(bundle: Bundle) -> tuple[dict[int, str], dict[str, Tensor]]:
     """Return the module path of each layer and the reference inputs, as far as the bundle has them."""
     if not (bundle.path / bundles.ALIGNMENT_FILE).is_file():
         return {}, {}
+    from edgekit.alignment import store  # most targets have none, and it takes long to import
+
     alignment, samples, _ = store.read(bundle.path)
     modules = {layer.index: layer.source.module for layer in alignment.layers if layer.source is not None}
     inputs = {spec.blob for spec in bundle.manifest.inputs} & alignment.blobs.keys()
