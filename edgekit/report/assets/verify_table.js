@@ -11,7 +11,7 @@ const COLUMNS = [
   { title: "entire", wide: true, number: true, key: (layer) => order(layer.entire), text: (layer) => shown(layer.entire) },
   { title: "single", number: true, key: (layer) => order(layer.single), text: (layer) => shown(layer.single) },
   { title: "floor", wide: true, number: true, key: (layer) => layer.floor ?? -1, text: (layer) => error(layer.floor) },
-  { title: "× floor", number: true, key: (layer) => (layer.beyond ? Infinity : layer.times ?? -1),
+  { title: "× floor", wide: true, number: true, key: (layer) => (layer.beyond ? Infinity : layer.times ?? -1),
     text: (layer) => (layer.beyond ? "∞" : factor(layer.times)) },
   { title: "gain", wide: true, number: true, key: (layer) => layer.gain ?? -1, text: (layer) => factor(layer.gain) },
   { title: "label", key: (layer) => LABELS.indexOf(layer.label), text: (layer) => layer.label },
