@@ -60,6 +60,8 @@ def start_pnnx_route(
     """
     tensors = as_tensors(model, probe)
     try:
+        if variant.has_control_flow:
+            variant.flatten(tensors)
         with variant.running() as adapter:
             traced = trace(adapter.module, tensors, folder / f"{STEM}.pt")
     except Exception as error:
@@ -85,6 +87,7 @@ def start_onnx_route(
     tree = _output_tree(model, tensors)
     path = folder / f"{STEM}.onnx"
     try:
+        variant.flatten(tensors)
         with variant.running() as adapter:
             exported = export_onnx(adapter.module, tensors, len(tree.names), path, _dynamic_axes(model))
     except OnnxExportError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
 from edgekit.exporter.result import Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
-from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.sources.adapter import OutputTree
 from edgekit.sources.code import user_code_error
@@ -24,7 +22,6 @@ from edgekit.sources.load import TorchModel, load_torch
 from edgekit.sources.request import Request
 from edgekit.sources.spec import ModelSpec, SpecKind
 from edgekit.sources.variant import Variant, run
-from edgekit.toolchain.trace import autograd_functions_inlined
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +134,8 @@ class TorchSubject:
         """
         before = watch.buffer_versions(self._model.module)
         try:
-            with warnings.catch_warnings(), autograd_functions_inlined([]):
-                warnings.simplefilter("ignore")
-                traces = [self._record(probe) for probe in probes]
-                outputs = [self._outputs(probe, trace) for probe, trace in zip(probes, traces, strict=True)]
+            traces = [self._record(probe) for probe in probes]
+            outputs = [self._outputs(probe, trace) for probe, trace in zip(probes, traces, strict=True)]
         except Exception as error:
             raise user_code_error(error, "the model, run on seeded inputs,") from error
         changed = watch.changed_buffers(self._model.module, before)
@@ -149,10 +144,7 @@ class TorchSubject:
     def _record(self, probe: Mapping[str, Array]) -> Trace:
         tensors = as_tensors(self._model, probe)
         named = dict(zip((spec.name for spec in self.inputs), tensors, strict=True))
-        if not self._variant.changed:
-            return record(self._model.module, named, self.outputs.names)
-        with self._variant.running() as adapter:
-            return record(adapter.module, named, self.outputs.names)
+        return self._variant.record(named, self.outputs.names)
 
     def _outputs(self, probe: Mapping[str, Array], trace: Trace) -> dict[str, Array]:
         if not self._variant.changed:

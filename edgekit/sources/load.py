@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import zipfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -136,9 +137,10 @@ def load_torchscript(path: Path) -> torch.nn.Module:
     try:
         module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")
     except (RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or ["unreadable"])[0]
+        pickled = "constants.pkl" in str(error) or zipfile.is_zipfile(path)
+        reason = "it holds a state dict or a pickled module" if pickled else "unreadable"
         raise UserError(
-            f"'{path}' is not a TorchScript file: {reason}",
+            f"'{path}' is not a TorchScript file ({reason})",
             "give the model's code as MODEL and a state dict as --weights, or save it with torch.jit.save",
         ) from None
     return module
@@ -149,7 +151,7 @@ def _prepared(module: torch.nn.Module, *, will_change: bool) -> tuple[torch.nn.M
     tensors = [*module.parameters(), *module.buffers()]
     halves = sorted({str(each.dtype).removeprefix("torch.") for each in tensors if _is_odd_float(each)})
     moved = any(each.device.type != "cpu" for each in tensors)
-    training = any(each.training for each in module.modules())
+    training = any(getattr(each, "training", False) for each in module.modules())
     notes = [f"converted {' and '.join(halves)} weights to float32"] if halves else []
     if training or halves or moved or will_change:
         module = copy.deepcopy(module) if not isinstance(module, torch.jit.ScriptModule) else module

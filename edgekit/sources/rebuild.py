@@ -11,13 +11,13 @@ import torch
 
 from edgekit.bundle import Manifest, TensorSpec, file_sha256
 from edgekit.errors import UserError
-from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.sources.code import user_code_error
 from edgekit.sources.inputs import InputSpec
 from edgekit.sources.load import TorchModel, load_torch
 from edgekit.sources.request import Request, WeightOptions
 from edgekit.sources.spec import ModelSpec, SpecKind, parse_spec
+from edgekit.sources.variant import Variant
 
 _SAFE = frozenset({SpecKind.ZOO, SpecKind.TORCHSCRIPT})
 """Kinds of spec that run no code of the user's."""
@@ -90,14 +90,16 @@ class RebuiltModel:
 
     def __init__(self, model: TorchModel, outputs: Sequence[TensorSpec]) -> None:
         self.model = model
-        self._outputs = tuple(spec.name for spec in outputs)
+        first = {spec.blob: spec.name for spec in reversed(outputs)}  # a blob may have a second name
+        self._outputs = tuple(first[blob] for blob in dict.fromkeys(spec.blob for spec in outputs))
+        self._variant = Variant(model.adapter)
         self._exact: torch.nn.Module | None = None
 
     def record(self, arrays: Mapping[str, Array]) -> Trace:
         """Run once and keep every operation; arrays by input name, in PyTorch's shapes."""
         tensors = {spec.name: torch.from_numpy(np.array(arrays[spec.name])) for spec in self.model.inputs}
         try:
-            return record(self.model.module, tensors, self._outputs)
+            return self._variant.record(tensors, self._outputs)
         except Exception as error:
             raise user_code_error(error, "the model, run on the given inputs,") from error
 

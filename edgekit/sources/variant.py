@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.jit._fuser import optimized_execution
 
+from edgekit.runtimes.torch_tape import record
+from edgekit.runtimes.trace import Trace
 from edgekit.sources.adapter import Adapter
 from edgekit.toolchain.substitutes import Substitutes
+from edgekit.toolchain.trace import autograd_functions_inlined
 from edgekit.toolchain.tracing_copy import tracing_copy
 
 
@@ -18,7 +25,30 @@ class Variant:
     def __init__(self, adapter: Adapter) -> None:
         self._original = adapter
         self._module, self.copied = tracing_copy(adapter.original)
+        self._flat: torch.nn.Module | None = None
         self.substituted: tuple[str, ...] = ()
+
+    def flatten(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Replace a TorchScript module by the operations that one run of it executes.
+
+        Scripted modules hold control flow, on which pnnx dies. What depends on sizes is settled by the run;
+        what depends on numbers is found in the reference run.
+        """
+        if isinstance(self._original.original, torch.jit.ScriptModule):
+            with torch.no_grad(), optimized_execution(False):
+                self._flat = make_fx(self._run_original, pre_dispatch=True)(*tensors)
+
+    def _run_original(self, *tensors: torch.Tensor) -> object:
+        return self._original.module(*tensors)
+
+    @property
+    def has_control_flow(self) -> bool:
+        """Whether it is a TorchScript module with branches or loops."""
+        script = self._original.original
+        if not isinstance(script, torch.jit.ScriptModule):
+            return False
+        graph = script.inlined_graph
+        return any(node.kind() in ("prim::If", "prim::Loop") for node in graph.nodes())
 
     @property
     def changed(self) -> bool:
@@ -28,12 +58,32 @@ class Variant:
     @contextmanager
     def running(self) -> Iterator[Adapter]:
         """Give an adapter whose runs inside the block are substituted."""
+        if self._flat is not None:
+            adapter = copy.copy(self._original)
+            adapter.module = self._flat
+            yield adapter
+            return
         substitutes = Substitutes()
         adapter = self._original.derived(self._module, substitutes.begin)
         with substitutes:
             yield adapter
         self._original.tree = adapter.tree or self._original.tree
         self.substituted = tuple(substitutes.texts())
+
+    def record(self, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> Trace:
+        """Run once without gradients and keep every operation.
+
+        Of a module with substitutes those are recorded, so that each of them is found again in ncnn.
+        """
+        with (
+            warnings.catch_warnings(),
+            optimized_execution(False),
+            autograd_functions_inlined([]),
+            self.running() as adapter,
+        ):
+            warnings.simplefilter("ignore")
+            module = self._original.module if self._flat is not None else adapter.module
+            return record(module, inputs, outputs)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -43,6 +93,6 @@ class Variant:
 
 def run(adapter: Adapter, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Run an adapter's module without gradients and return its flat tensors."""
-    with torch.no_grad():
+    with torch.no_grad(), optimized_execution(False):
         result = adapter.module(*tensors)
     return list(result) if isinstance(result, tuple) else [result]
