@@ -8,8 +8,12 @@ import pytest
 
 from edgekit.numerics.metrics import Finding
 from edgekit.report import verify_words as words
+from edgekit.report.verify_html import verify_html
+from edgekit.report.verify_junit import verify_junit
+from edgekit.report.verify_text import verify_text
 from edgekit.runtimes.trace import Source
 from edgekit.verifier import LayerResult, Status, VerifyReport
+from edgekit.verifier.stream import StreamResult
 
 
 @pytest.fixture
@@ -82,3 +86,15 @@ def test_a_report_without_any_comparison_says_so(passing: VerifyReport) -> None:
     warning = "no layer could be compared: this is no pass"
     report = replace(passing, verdict=Status.FAIL, warnings=(warning,))
     assert words.verdict(report) == warning
+
+
+def test_states_that_drift_away_are_the_finding(passing: VerifyReport) -> None:
+    metrics = passing.outputs[0].metrics
+    assert metrics is not None
+    drifting = StreamResult("mask", 63, replace(metrics, max_abs=0.25), 40, 1e-5, False)
+    report = replace(passing, verdict=Status.FAIL, extra={"stream": (drifting,)})
+    clause = "mask over 63 frames: off by 2.5e-01 where rounding explains 1.0e-05, worst at frame 40"
+    assert words.verdict(report) == f"frame by frame it is right, but states drift away: {clause}"
+    assert f"stream {clause}: fail" in " ".join(verify_text(report).split())
+    assert clause in verify_html(report)
+    assert verify_junit(report).count("<failure") == 2
