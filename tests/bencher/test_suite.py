@@ -90,6 +90,14 @@ def test_a_mistake_is_named(text: str, error: type[Exception], message: str, tmp
         _load(text, tmp_path)
 
 
+def test_the_suite_of_the_readme_loads(tmp_path: Path) -> None:
+    text = (SUITES.parent / "README.md").read_text()
+    path = tmp_path / "readme.toml"
+    path.write_text(text.split("```toml\n")[1].split("```")[0])
+    targets = load_suite(path, tmp_path)
+    assert [target.facts["settings"]["kernel"] for target in targets] == [3, 5, 3, 5]
+
+
 def test_a_file_without_schema_is_no_suite(tmp_path: Path) -> None:
     path = tmp_path / "other.toml"
     path.write_text("[tool]\n")
