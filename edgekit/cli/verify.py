@@ -72,7 +72,11 @@ def run(args: argparse.Namespace) -> int:
     from edgekit.report.verify_text import verify_text
 
     report, folder = _verify(args), Path.cwd()
-    notes = [f"{args.repro}: the worst culprit alone, runnable with ncnn and numpy"] if args.repro else []
+    notes = (
+        [f"{args.repro}: the worst culprit alone, runnable with ncnn and numpy"]
+        if args.repro and not report.passed
+        else []
+    )
     deliver(
         args,
         text=verify_text(report, Terminal.of(sys.stdout), everything=args.all, folder=folder, notes=notes),

@@ -123,12 +123,12 @@ def _channel_affine(y: Array, r: Array) -> tuple[float, str] | None:
     variance = np.maximum((centred_r**2).sum(1), 1e-300)
     factor = (centred_y * centred_r).sum(1) / variance
     residual = _norm(centred_y - factor[:, None] * centred_r)
+    low, high = float(factor.min()), float(factor.max())
     if np.allclose(factor, 1, atol=1e-5):
         return residual, "each channel is shifted by a constant of its own: the bias is wrong"
-    return (
-        residual,
-        f"each channel is scaled by a factor of its own, {factor.min():.4g} to {factor.max():.4g}",
-    )
+    if high - low < 1e-4 * abs(high):
+        return residual, f"each channel is multiplied by {high:.6g} and shifted by a constant of its own"
+    return residual, f"each channel is scaled by a factor of its own, {low:.4g} to {high:.4g}"
 
 
 def _moved(y: Array, r: Array) -> tuple[float, str] | None:

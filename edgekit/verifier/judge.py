@@ -91,6 +91,7 @@ class Judge:
             method=aligned.method.value,
             confidence=aligned.confidence,
             typical=self._typical(worst_blob),
+            sample=worst,
             ncnn_shape=measured.shape,
             histogram=measured.histogram,
             propagated_finding=measured.propagated.finding,

@@ -76,6 +76,8 @@ class LayerResult:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     """All blobs that the layer reads and writes."""
+    sample: int = 0
+    """Which sample the metrics are of: the worst one for this layer."""
     why: str | None = None
     """Of a culprit: how its result differs, and whether a kernel path of ncnn is to blame."""
 

@@ -74,7 +74,7 @@ def verify(
     names = {output.blob: output.name for output in opened.manifest.outputs}
     verdict = verify_artefact(str(opened.path), artefact, alignment, samples, names, warnings)
     if repro is not None:
-        _write_repro(repro, verdict, artefact, alignment, samples)
+        verdict = _write_repro(repro, verdict, artefact, alignment, samples)
     return with_stream(verdict, stream)
 
 
@@ -84,12 +84,14 @@ def _write_repro(
     artefact: Artefact,
     alignment: Alignment,
     samples: Sequence[Sample],
-) -> None:
-    """Write the culprit that is furthest above its floor as a case of its own."""
+) -> VerifyReport:
+    """Write the culprit that is furthest above its floor as a case of its own; a pass has none."""
     guilty = [layer for layer in verdict.layers if layer.status is Status.FAIL]
     if not guilty:
-        raise UserError("there is no culprit to reproduce: every layer passes", "leave --repro out")
-    write_repro(Path(folder), artefact, alignment, samples[0], max(guilty, key=_excess).index)
+        return replace(verdict, warnings=(*verdict.warnings, "no case was written: every layer passes"))
+    worst = max(guilty, key=_excess)
+    write_repro(Path(folder), artefact, alignment, samples[worst.sample], worst.index)
+    return verdict
 
 
 def _excess(layer: LayerResult) -> float:
@@ -122,8 +124,18 @@ def verify_artefact(
     measurements = measure(artefact, alignment, samples, list(outputs))
     judge = Judge(artefact.graph, alignment, samples, measurements, artefact.precision)
     verdict = report(target, judge, outputs, warnings)
-    guilty = [layer.index for layer in verdict.layers if layer.status is Status.FAIL][:_MOST_EXPLAINED]
-    return explained(verdict, attribute(artefact, alignment, samples[0], guilty))
+    guilty = [layer for layer in verdict.layers if layer.status is Status.FAIL][:_MOST_EXPLAINED]
+    attributions = [
+        each
+        for number in sorted({layer.sample for layer in guilty})
+        for each in attribute(
+            artefact,
+            alignment,
+            samples[number],
+            [layer.index for layer in guilty if layer.sample == number],
+        )
+    ]
+    return explained(verdict, attributions)
 
 
 def explained(verdict: VerifyReport, attributions: Sequence[Attribution]) -> VerifyReport:
