@@ -74,6 +74,7 @@ def memory_of(message: Mapping[str, Any]) -> Memory:
         blob_peak_bytes=int(message["blob_peak_bytes"]),
         workspace_peak_bytes=int(message["workspace_peak_bytes"]),
         weights_bytes=int(message["weights_bytes"]),
+        counting_threads=int(message["counting_threads"]),
         layers=tuple(message["layers"]),
     )
 

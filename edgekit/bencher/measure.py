@@ -17,7 +17,7 @@ from edgekit.bencher.runtimes import NCNN, module_path, open_runtime
 from edgekit.bencher.schedule import interleaved
 from edgekit.bencher.settings import OpenMp, Pinning, Protocol, ncnn_options
 from edgekit.bencher.targets import Target
-from edgekit.devices import Device
+from edgekit.devices import Device, DeviceTimeout, WorkerCrashed
 from edgekit.numerics.statistics import Samples
 from edgekit.units import format_duration
 
@@ -109,9 +109,21 @@ def measure(bench: Bench, configurations: Sequence[Configuration]) -> tuple[list
 
 
 def measure_memory(bench: Bench, configuration: Configuration) -> Mapping[str, Any]:
-    """Run the memory worker once and return its message."""
+    """Run the memory worker once and return its message; see there why it may be asked a second time."""
+    message = {"command": "memory", "runs": 3, **_request(bench, configuration)}
+    try:
+        return _memory_message(bench, configuration, message)
+    except (WorkerCrashed, DeviceTimeout):
+        if configuration.threads == 1:
+            raise
+        return _memory_message(bench, configuration, {**message, "counting_threads": 1})
+
+
+def _memory_message(
+    bench: Bench, configuration: Configuration, message: Mapping[str, Any]
+) -> Mapping[str, Any]:
     reply = bench.device.call(
-        {"command": "memory", "runs": 3, **_request(bench, configuration)},
+        message,
         configuration.target.tensors(bench.seed),
         environment=bench.openmp.environment(),
         timeout_s=_TIMEOUT_SLACK_S + 60.0,

@@ -109,7 +109,8 @@ class Memory:
     """Memory of one configuration, measured in a run of its own.
 
     `peak_rss_bytes` is the highest resident set above what the process held before it loaded the net;
-    blob and workspace peaks are what the net asked its allocators for, the input tensors left out.
+    blob and workspace peaks are what the net asked its allocators for, the input tensors left out, in a run
+    with `counting_threads`.
     """
 
     peak_rss_bytes: int
@@ -117,6 +118,7 @@ class Memory:
     blob_peak_bytes: int
     workspace_peak_bytes: int
     weights_bytes: int
+    counting_threads: int = 1
     layers: tuple[Mapping[str, Any], ...] = ()
 
 

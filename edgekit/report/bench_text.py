@@ -101,7 +101,7 @@ def _device(report: BenchReport) -> list[str]:
     processes = len(first.conditions.rounds)
     lines = [
         f"device   {device.kind}: {device.cpu}, {device.arch}, {device.cores} cores, ncnn {device.ncnn}",
-        f"mode     {report.mode}: {processes} processes each, in turns; seed {report.seed}",
+        f"mode     {report.mode}: {_count(processes, 'process')} each, in turns; seed {report.seed}",
     ]
     if threaded and openmp:
         lines.append("OpenMP   " + ", ".join(f"{name}={value}" for name, value in openmp.items()))
@@ -110,6 +110,10 @@ def _device(report: BenchReport) -> list[str]:
         shown = ", ".join(random[:3]) + (f" and {len(random) - 3} more" if len(random) > 3 else "")
         lines.append(f"weights  random: there is no .bin beside {shown}")
     return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number} {noun}es"
 
 
 def _latencies(report: BenchReport) -> list[str]:

@@ -4,19 +4,27 @@ The resident set is what the kernel counts (VmHWM less what Python, numpy and nc
 was loaded); blob and workspace peaks are exact, from allocators that count every request.
 
     {"command": "memory", "files": ..., "options": ..., "inputs": ..., "outputs": ..., "seed": 0,
-     "pin": {}, "runs": 3, "layers": true}
+     "pin": {}, "runs": 3, "counting_threads": 2}
+
+The counting allocators are Python, which one thread at a time can enter. Should a layer ever allocate inside
+a parallel region, the process would wait for itself: an alarm then ends it, and the caller asks again with
+`counting_threads` 1.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import signal
 from collections.abc import Mapping
 from typing import Any
 
 from .affinity import pin_process
 from .environment import environment
 from .protocol import Array, Progress, TensorWriter
+
+_PATIENCE_S = 20.0
+_PATIENCE_FACTOR = 100.0  # counting is slow
 
 
 def serve(
@@ -38,18 +46,22 @@ def serve(
     session = Session(message, tensors, batch_axes, pool_allocators())
     loaded = read_status("VmRSS")
     progress.begin("running the net")
-    for _ in range(int(message.get("runs", 3))):
-        session.infer()
+    longest_s = max(session.infer() for _ in range(int(message.get("runs", 3))))
     peak = read_status("VmHWM")
     weights_bytes = session.weights_bytes
     session.close()
     progress.begin("counting allocations")
-    counted = counted_run(message, tensors, batch_axes)
+    options = dict(message.get("options", {}))
+    options["num_threads"] = message.get("counting_threads", options.get("num_threads", 1))
+    signal.alarm(int(_PATIENCE_S + _PATIENCE_FACTOR * (longest_s + session.load_s)))
+    counted = counted_run({**message, "options": options}, tensors, batch_axes)
+    signal.alarm(0)
     return {
         "baseline_rss_bytes": baseline,
         "loaded_rss_bytes": max(0, loaded - baseline),
         "peak_rss_bytes": max(0, peak - baseline),
         "weights_bytes": weights_bytes,
+        "counting_threads": options["num_threads"],
         **counted,
         "environment": environment(),
     }

@@ -140,3 +140,14 @@ def test_status_fields_are_bytes(tmp_path: Path) -> None:
     assert read_status("VmHWM", str(path)) == 120 * 1024
     with pytest.raises(KeyError):
         read_status("VmPeak", str(path))
+
+
+def test_allocations_are_counted_in_as_many_threads_as_asked(net: Path) -> None:
+    for options, more, threads in (
+        ({"num_threads": 2}, {}, 2),
+        ({"num_threads": 2}, {"counting_threads": 1}, 1),
+    ):
+        reply = _call(net, "memory", options=options, **more)
+        reply.close()
+        assert reply.message["counting_threads"] == threads
+        assert reply.message["blob_peak_bytes"] > 0
