@@ -53,6 +53,7 @@ def gather(
         input_values="reference" if target.reference else f"random, seed {run.seed}",
         model_sha256=target.sha256(),
         latency=None if emulated else latency,
+        cpu_s=None if emulated else _cpu_of(messages, latency),
         instructions=messages[0].get("instructions"),
         load_s=None if emulated else _median_of(messages, "load_s"),
         first_s=None if emulated else _median_of(messages, "first_s"),
@@ -92,6 +93,10 @@ def _conditions(configuration: Configuration, messages: Sequence[Mapping[str, An
         options=configuration.options(),
         rounds=rounds,
     )
+
+
+def _cpu_of(messages: Sequence[Mapping[str, Any]], latency: Latency) -> float:
+    return sum(float(each["conditions"]["during"]["cpu_s"]) for each in messages) / len(latency.samples_s)
 
 
 def _median_of(messages: Sequence[Mapping[str, Any]], key: str) -> float:

@@ -167,7 +167,9 @@ class Conditions:
 class Result:
     """One target at one thread count in one precision. `latency` is None where times mean nothing.
 
-    `ridge` holds (ridge point in MAC/byte, cost in MACs) of `edgekit.bencher.roofline.ridge_sweep`.
+    `cpu_s` is the mean CPU time of one inference, of all its threads together: less than the latency of one
+    thread where others had the CPU in between. `ridge` holds (ridge point in MAC/byte, cost in MACs), see
+    `edgekit.bencher.roofline.ridge_sweep`.
     """
 
     target: str
@@ -179,6 +181,7 @@ class Result:
     input_values: str
     model_sha256: str
     latency: Latency | None
+    cpu_s: float | None
     instructions: int | None
     load_s: float | None
     first_s: float | None

@@ -40,7 +40,7 @@ def caveats_of(
     `rounds` are the worker's messages, one per process.
     """
     found = [*_about_samples(latency, protocol), *_about_spread(latency), *_about_start(latency, rounds)]
-    found += _about_machine(rounds)
+    found += _about_machine(rounds, latency)
     found += openmp_caveats(rounds[0]["openmp"], threads, len(rounds[0]["cpus"]))
     return found
 
@@ -189,14 +189,16 @@ def _about_start(latency: Latency, rounds: Sequence[Mapping[str, Any]]) -> Itera
         )
 
 
-def _about_machine(rounds: Sequence[Mapping[str, Any]]) -> Iterator[Caveat]:
+def _about_machine(rounds: Sequence[Mapping[str, Any]], latency: Latency) -> Iterator[Caveat]:
     during = [each["conditions"]["during"] for each in rounds]
     others = max((float(each["other_share"] or 0.0) for each in during), default=0.0)
     if others > _OTHERS:
+        cpu_s = sum(float(each["cpu_s"]) for each in during) / len(latency.samples_s)
         yield Caveat(
             "busy",
             Severity.MAJOR if others > 4 * _OTHERS else Severity.MINOR,
-            f"other processes took {format_percent(others)} of the measured CPUs",
+            f"other processes took {format_percent(others)} of the measured CPUs "
+            f"(an inference itself takes {format_duration(cpu_s)} of CPU time)",
             "close them, or pin to other CPUs with --pin",
         )
     stolen = max((float(each["steal_share"] or 0.0) for each in during), default=0.0)

@@ -22,7 +22,7 @@ class Watch:
         self._start = _counters(self._cpus)
 
     def stop(self) -> dict[str, Any]:
-        """Return what changed since the start.
+        """Return what changed since the start; `cpu_s` is what this process itself computed.
 
         `other_share` is the share of the pinned CPUs' time that went to other processes (and, in a virtual
         machine, `steal_share` to other machines); None where the kernel does not tell.
@@ -35,6 +35,7 @@ class Watch:
         known = elapsed > 0 and after["busy_s"] > 0
         return {
             "seconds": after["wall_s"] - before["wall_s"],
+            "cpu_s": own,
             "involuntary_switches": after["involuntary"] - before["involuntary"],
             "voluntary_switches": after["voluntary"] - before["voluntary"],
             "minor_faults": after["minor_faults"] - before["minor_faults"],

@@ -22,7 +22,7 @@ ROUND: dict[str, Any] = {
     "conditions": {
         "before": {"governors": ["performance"], "khz": 2000000, "celsius": 40.0},
         "after": {"governors": ["performance"], "khz": 2000000, "celsius": 41.0},
-        "during": {"other_share": 0.0, "steal_share": 0.0, "migrations": 0},
+        "during": {"cpu_s": 1.0, "other_share": 0.0, "steal_share": 0.0, "migrations": 0},
     },
 }
 

@@ -124,6 +124,7 @@ def test_conditions_of_this_machine() -> None:
     watch = Watch([0])
     during = watch.stop()
     assert during["seconds"] >= 0
+    assert during["cpu_s"] >= 0
     assert during["other_share"] is None or during["other_share"] >= 0
 
 
