@@ -134,19 +134,20 @@ def _about_samples(latency: Latency, protocol: Protocol) -> Iterator[Caveat]:
 def _about_spread(latency: Latency) -> Iterator[Caveat]:
     spread = latency.std_s / latency.mean_s
     low, high = latency.ci95_s
-    sure = high - low <= _SURE * latency.median_s  # stray samples do not move a median
+    unsure = (high - low) / latency.median_s  # stray samples do not move a median
     if spread >= _SPREAD:
+        wild = spread >= _WILD_SPREAD and unsure > _SPREAD
         yield Caveat(
             "spread",
-            Severity.MINOR if sure else Severity.FATAL if spread >= _WILD_SPREAD else Severity.MAJOR,
+            Severity.MINOR if unsure <= _SURE else Severity.FATAL if wild else Severity.MAJOR,
             f"the standard deviation is {format_percent(spread)} of the mean",
             "quiet the machine, or measure longer with --certified",
         )
-    if high - low > _SPREAD * latency.median_s:
+    if unsure > _SPREAD:
         yield Caveat(
             "interval",
             Severity.MAJOR,
-            f"the 95 % interval spans {format_percent((high - low) / latency.median_s)} of the median",
+            f"the 95 % interval spans {format_percent(unsure)} of the median",
             "measure longer with --certified",
         )
     extreme = max(abs(value - latency.median_s) for value in (latency.min_s, max(latency.samples_s)))
