@@ -89,7 +89,13 @@ class OnnxSubject:
         ]
         return Reference(traces, outputs, (*_random(traces[0]), *watch.general_findings(traces)))
 
-    def explain(self, failed: Sequence[OutputCheck], route: str) -> tuple[Finding, ...]:
+    def explain(
+        self,
+        failed: Sequence[OutputCheck],
+        probes: Sequence[Mapping[str, Array]],
+        reference: Reference,
+        pending: Pending,
+    ) -> tuple[Finding, ...]:
         """Say which outputs differ, and by how much."""
         return difference_findings(failed)
 

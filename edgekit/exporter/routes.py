@@ -7,9 +7,10 @@ onnx   module -> torch.onnx -> onnxsim -> pnnx -> ncnn
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,6 +40,8 @@ class Pending:
     sources: SourceFinder
     rewrites: tuple[str, ...] = ()
     warnings: tuple[ConverterWarning, ...] = ()
+    rerun: Callable[[Mapping[str, Array]], list[Array]] | None = None
+    """Runs what was handed to the converter on other inputs; None where that cannot be run."""
 
     @property
     def unsettled(self) -> tuple[ConverterWarning, ...]:
@@ -71,7 +74,18 @@ def start_pnnx_route(
         for each in traced.warnings
     )
     rewrites = (*variant.notes, *traced.rewrites)
-    return Pending(_process(model, traced.path), _finder(traced), rewrites, warnings)
+    return Pending(
+        _process(model, traced.path), _finder(traced), rewrites, warnings, _rerun(model, traced.module)
+    )
+
+
+def _rerun(model: TorchModel, traced: Any) -> Callable[[Mapping[str, Array]], list[Array]]:
+    def rerun(probe: Mapping[str, Array]) -> list[Array]:
+        with torch.no_grad():
+            result = traced(*as_tensors(model, probe))
+        return [each.numpy() for each in (result if isinstance(result, tuple) else (result,))]
+
+    return rerun
 
 
 def start_onnx_route(
@@ -123,8 +137,10 @@ def check_names(what: str, expected: list[str], found: Sequence[str]) -> None:
     if list(found) == expected:
         return
     kind = FindingKind.INPUTS if what == "inputs" else FindingKind.OUTPUTS
-    message = f"the model has {len(expected)} {what}, its ONNX file {len(found)} ({', '.join(found)})"
-    raise ExportError((Finding(kind, message, "make sure that every input reaches an output"),))
+    lost = [name for name in expected if name not in found]
+    message = f"the ONNX file of the model lacks {', '.join(lost) or 'nothing, but has others'} of its {what}"
+    remedy = "make sure that every input reaches an output and that outputs are computed from inputs"
+    raise ExportError((Finding(kind, message, remedy),))
 
 
 def _onnx_error(error: OnnxExportError) -> ExportError:

@@ -48,7 +48,7 @@ class Run:
                 artefact, checks = checked_numbers(
                     artefact, probes, reference, self._device, ledger, request.route
                 )
-            self._demand_numbers(subject, artefact, checks, reference)
+            self._demand_numbers(subject, artefact, checks, probes, reference, pending)
             return self._written(subject, artefact, checks, probes, reference, pending)
 
     def _probes(self, subject: Subject) -> list[dict[str, Array]]:
@@ -78,14 +78,21 @@ class Run:
         return run, reference, pending
 
     def _demand_numbers(
-        self, subject: Subject, artefact: Artefact, checks: tuple[OutputCheck, ...], reference: Reference
+        self,
+        subject: Subject,
+        artefact: Artefact,
+        checks: tuple[OutputCheck, ...],
+        probes: list[dict[str, Array]],
+        reference: Reference,
+        pending: Pending,
     ) -> None:
         """Fail the export when an output differs, and name the layer that is guilty of it."""
         failed = [check for check in checks if not check.passed]
         if failed:
-            findings = subject.explain(failed, self._request.route)
-            verdict = self._judge(artefact, reference)
-            raise mismatch((*findings, *guilty_layers(verdict)), self._ledger)
+            findings = subject.explain(failed, probes, reference, pending)
+            only_other_size = all(check.probe > 1 for check in failed)
+            guilty = () if only_other_size else guilty_layers(self._judge(artefact, reference))
+            raise mismatch((*findings, *guilty), self._ledger)
 
     def _judge(self, artefact: Artefact, reference: Reference) -> VerifyReport:
         """Align and judge every layer on the probes of the first shape."""

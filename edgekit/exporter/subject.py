@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
 from edgekit.exporter.result import Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
-from edgekit.runtimes.trace import Array, Trace
+from edgekit.runtimes.trace import Array, Trace, finite_scale
 from edgekit.sources.adapter import OutputTree
 from edgekit.sources.code import user_code_error
 from edgekit.sources.inputs import InputSpec
@@ -67,7 +68,9 @@ class Subject(Protocol):
     def explain(
         self,
         failed: Sequence[OutputCheck],
-        route: str,
+        probes: Sequence[Mapping[str, Array]],
+        reference: Reference,
+        pending: Pending,
     ) -> tuple[Finding, ...]:
         """Say why the converted model's outputs differ, as far as that can be known."""
         ...
@@ -99,7 +102,7 @@ class TorchSubject:
 
     def __init__(self, model: TorchModel) -> None:
         self._model = model
-        self._variant = Variant(model.adapter)
+        self._variant = Variant(model.adapter, dynamic=any(each.shape2 for each in model.inputs))
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
@@ -155,10 +158,43 @@ class TorchSubject:
     def explain(
         self,
         failed: Sequence[OutputCheck],
-        route: str,
+        probes: Sequence[Mapping[str, Array]],
+        reference: Reference,
+        pending: Pending,
     ) -> tuple[Finding, ...]:
-        """Say which outputs differ, and by how much."""
-        return difference_findings(failed)
+        """Say which outputs differ, by how much, and whether the trace itself differs already."""
+        return (*_trace_findings(probes, reference, pending), *difference_findings(failed))
+
+
+def _trace_findings(
+    probes: Sequence[Mapping[str, Array]], reference: Reference, pending: Pending
+) -> list[Finding]:
+    """Run the trace on the inputs it was not made with: where it differs, no converter is to blame."""
+    if pending.rerun is None:
+        return []
+    for number, (probe, wanted) in enumerate(zip(probes, reference.outputs, strict=True)):
+        try:
+            found = pending.rerun(probe)
+        except RuntimeError as error:
+            reason = (str(error).strip().splitlines() or ["it cannot be run"])[-1]
+            return [_frozen(number, f"cannot run on seeded input {number}: {reason}")]
+        for (name, reference_output), output in zip(wanted.items(), found, strict=True):
+            if output.shape != reference_output.shape or not np.allclose(
+                output, reference_output, rtol=1e-3, atol=1e-3 * finite_scale(reference_output)
+            ):
+                return [_frozen(number, f"gives another '{name}' on seeded input {number} than the model")]
+    return []
+
+
+def _frozen(probe: int, what: str) -> Finding:
+    second_size = probe > 1
+    return Finding(
+        FindingKind.DATA_DEPENDENT,
+        f"the trace {what}: a {'size' if second_size else 'value'} of the first input is frozen in it",
+        "take sizes from x.shape inside forward and keep int() and Python lists away from them"
+        if second_size
+        else "compute with tensors instead of Python values and lists",
+    )
 
 
 def difference_findings(failed: Sequence[OutputCheck]) -> tuple[Finding, ...]:

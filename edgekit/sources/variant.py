@@ -20,10 +20,14 @@ from edgekit.toolchain.tracing_copy import tracing_copy
 
 
 class Variant:
-    """A module that runs with substitutes in force; `copied` says what is different in its modules."""
+    """A module that runs with substitutes in force; `copied` says what is different in its modules.
 
-    def __init__(self, adapter: Adapter) -> None:
+    With `dynamic` sizes a substitute may not take those of one run for constants.
+    """
+
+    def __init__(self, adapter: Adapter, *, dynamic: bool = False) -> None:
         self._original = adapter
+        self._dynamic = dynamic
         self._module, self.copied = tracing_copy(adapter.original)
         self._flat: torch.nn.Module | None = None
         self.substituted: tuple[str, ...] = ()
@@ -63,7 +67,7 @@ class Variant:
             adapter.module = self._flat
             yield adapter
             return
-        substitutes = Substitutes()
+        substitutes = Substitutes(dynamic=self._dynamic)
         adapter = self._original.derived(self._module, substitutes.begin)
         with substitutes:
             yield adapter

@@ -1,0 +1,116 @@
+"""Where the modules of a network are made: the line of the constructor's call, seen while the model is built."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from edgekit.runtimes.torch_tape import shown_path
+
+_TORCH_FOLDER = str(Path(torch.__file__).parent)
+_CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
+_WORTH_A_STEP = 8  # a line that makes so many modules is as good as one for a single module a level up
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The line that makes a module. `is_layer` tells layers of PyTorch itself from modules of the user's."""
+
+    file: str
+    line: int
+    is_layer: bool
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Recorder:
+    """Remembers where each module was made, and keeps it alive so that its `id()` stays its own."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[torch.nn.Module, Site | None]] = {}
+
+    def add(self, module: torch.nn.Module, frame: FrameType | None) -> None:
+        """Note a module whose constructor runs in or above `frame`."""
+        if id(module) not in self._made:
+            self._made[id(module)] = (module, _site(module, frame))
+
+    def sites(self) -> Mapping[str, Site]:
+        """Return the line to change for each module of the largest network that was built, by path.
+
+        Where one line makes many modules (in a block that is used everywhere, or in a loop), the line that
+        makes the module around it may tell more, and is returned instead.
+        """
+        root = self._root()
+        if root is None:
+            return {}
+        paths = dict(root.named_modules(remove_duplicate=False))
+        own = {path: self._made[id(module)][1] for path, module in paths.items() if id(module) in self._made}
+        uses = Counter(str(site) for site in own.values() if site is not None)
+        found = {}
+        for path, module in paths.items():
+            site = self._telling(path, paths, own, uses)
+            if site is not None:
+                is_layer = type(module).__module__.startswith("torch.nn")
+                found[path] = Site(site.file, site.line, is_layer)
+        return found
+
+    def _root(self) -> torch.nn.Module | None:
+        children = {id(child) for module, _ in self._made.values() for child in module.children()}
+        roots = [module for module, _ in self._made.values() if id(module) not in children]
+        return max(roots, key=lambda module: sum(1 for _ in module.modules()), default=None)
+
+    @staticmethod
+    def _telling(
+        path: str,
+        paths: Mapping[str, torch.nn.Module],
+        own: Mapping[str, Site | None],
+        uses: Mapping[str, int],
+    ) -> Site | None:
+        best: tuple[int, Site] | None = None
+        weight, place = 1, path
+        while place:
+            site = own.get(place)
+            if site is not None and (place == path or not isinstance(paths[place], _CONTAINERS)):
+                cost = uses[str(site)] * weight
+                if best is None or cost < best[0]:
+                    best = cost, site
+                weight *= _WORTH_A_STEP
+            place = place.rpartition(".")[0]
+        return None if best is None else best[1]
+
+
+def _site(module: torch.nn.Module, frame: FrameType | None) -> Site | None:
+    """Return the first line outside of PyTorch and of the module's own constructors."""
+    while frame is not None:
+        code = frame.f_code
+        own = code.co_name == "__init__" and frame.f_locals.get(code.co_varnames[0]) is module
+        if not own and not code.co_filename.startswith(_TORCH_FOLDER):
+            return Site(shown_path(code.co_filename), frame.f_lineno, is_layer=False)
+        frame = frame.f_back
+    return None
+
+
+@contextmanager
+def recorded_sites() -> Iterator[Recorder]:
+    """Record every module that is made within the block."""
+    recorder = Recorder()
+    before = torch.nn.Module.__init__
+
+    def remember(self: torch.nn.Module, *args: Any, **kwargs: Any) -> None:
+        recorder.add(self, sys._getframe(1))
+        before(self, *args, **kwargs)
+
+    torch.nn.Module.__init__ = remember  # type: ignore[method-assign]
+    try:
+        yield recorder
+    finally:
+        torch.nn.Module.__init__ = before  # type: ignore[method-assign]

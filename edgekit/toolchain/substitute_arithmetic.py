@@ -1,0 +1,162 @@
+"""Substitutes for operations whose arithmetic the converter does not know, or gets wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from edgekit.toolchain.substitution import Rule, State, cut, dims_of, sizes_of, untraced
+
+
+def _variance(
+    state: State,
+    x: torch.Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Any:
+    """mean((x - mean(x))^2), times n / (n - correction)."""
+    if isinstance(dim, bool):  # var(unbiased)
+        dim, unbiased = None, dim
+    dims = dims_of(x, dim)
+    count = math.prod(sizes_of(x)[each] for each in dims)
+    correction = correction if correction is not None else float(unbiased is None or unbiased)
+    if count <= correction:
+        return NotImplemented
+    centred = x - x.mean(dims, keepdim=True)
+    variance = centred.pow(2).mean(dims, keepdim=keepdim)
+    return variance if correction == 0 else variance * (count / (count - correction))
+
+
+def _deviation(state: State, *args: Any, **kwargs: Any) -> Any:
+    """The square root of the variance."""
+    variance = _variance(state, *args, **kwargs)
+    return NotImplemented if variance is NotImplemented else variance.sqrt()
+
+
+def _circular_pad(
+    state: State,
+    x: torch.Tensor,
+    pad: Sequence[int],
+    mode: str = "constant",
+    value: float | None = None,
+) -> Any:
+    """Concatenate the far ends: cat(x[-left:], x, x[:right]) for each padded axis."""
+    if mode != "circular":
+        return NotImplemented
+    for number in range(len(pad) // 2):
+        axis = x.dim() - 1 - number
+        size, left, right = sizes_of(x)[axis], int(pad[2 * number]), int(pad[2 * number + 1])
+        if min(left, right) < 0 or max(left, right) > size:
+            return NotImplemented
+        parts = [cut(x, axis, size - left, size)] if left else []
+        parts += [x]
+        parts += [cut(x, axis, 0, right)] if right else []
+        x = torch.cat(parts, axis) if len(parts) > 1 else x
+    return x
+
+
+def _layer_norm(
+    state: State,
+    x: torch.Tensor,
+    normalized_shape: Sequence[int],
+    weight: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalise the flattened axes as one; ncnn knows two axes at most, and not all but the batch."""
+    count = len(normalized_shape)
+    if count < 2 or (count == 2 and x.dim() > 3):
+        return NotImplemented
+    sizes, length = sizes_of(x), math.prod(normalized_shape)
+    outer = sizes[: len(sizes) - count]
+    if not outer:
+        return NotImplemented
+    with untraced():
+        flat_weight = None if weight is None else weight.detach().reshape(-1)
+        flat_bias = None if bias is None else bias.detach().reshape(-1)
+    rows = x.reshape(*outer, length) if len(outer) > 1 else x.reshape(outer[0], 1, length)
+    return F.layer_norm(rows, (length,), flat_weight, flat_bias, eps).reshape(sizes)
+
+
+def _normalize(
+    state: State, x: torch.Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None
+) -> Any:
+    """X / max(sqrt(sum(x^2)), eps) in separate operations; ncnn has it for channels only."""
+    if p != 2.0 or out is not None or not isinstance(dim, int):
+        return NotImplemented
+    length = x.pow(2).sum(dim, keepdim=True).sqrt()
+    return x / length.clamp(min=eps)
+
+
+def _power(state: State, x: Any, exponent: Any) -> Any:
+    """X ** n by multiplication: ncnn's pow is wrong for a negative base."""
+    if not isinstance(x, torch.Tensor) or isinstance(exponent, torch.Tensor) or not x.is_floating_point():
+        return NotImplemented
+    if float(exponent) not in (3.0, 4.0, 5.0, 6.0):
+        return NotImplemented
+    square = x.pow(2)
+    match int(exponent):
+        case 3:
+            return square * x
+        case 4:
+            return square.pow(2)
+        case 5:
+            return square.pow(2) * x
+        case _:
+            return square.pow(2) * square
+
+
+def _masked_fill(state: State, x: torch.Tensor, mask: torch.Tensor, value: Any) -> Any:
+    """Mix by a constant mask: x + m where m is -inf, x * (1 - m) + value * m otherwise."""
+    if state.is_live(mask) or isinstance(value, torch.Tensor):
+        return NotImplemented
+    with untraced():
+        marked = mask.detach().to(torch.float32)
+        if value < -1e4:
+            shift = torch.where(mask, float(value), 0.0)
+        else:
+            keep, fill = 1.0 - marked, marked * float(value)
+    return x + shift if value < -1e4 else x * keep + fill
+
+
+def _where(state: State, condition: torch.Tensor, *choices: Any) -> Any:
+    """Mix by a constant condition: a * m + b * (1 - m)."""
+    if state.is_live(condition) or len(choices) != 2:
+        return NotImplemented
+    chosen, other = choices
+    plain = [each for each in choices if not state.is_live(each)]
+    if any(not bool(torch.isfinite(torch.as_tensor(each)).all()) for each in plain):
+        if isinstance(other, float | int) and isinstance(chosen, torch.Tensor) and other < 0:
+            return _masked_fill(state, chosen, ~condition, other)
+        return NotImplemented
+    with untraced():
+        marked = condition.detach().to(torch.float32)
+        unmarked = 1.0 - marked
+    return chosen * marked + other * unmarked
+
+
+_SPREAD = "wrote the variance as the mean of squared differences"
+_POWER = "wrote a power as multiplications"
+_MASK = "wrote a constant mask as arithmetic"
+RULES: dict[Any, tuple[str, Rule]] = {
+    torch.var: (_SPREAD, _variance),
+    torch.Tensor.var: (_SPREAD, _variance),
+    torch.std: (_SPREAD, _deviation),
+    torch.Tensor.std: (_SPREAD, _deviation),
+    F.pad: ("wrote circular padding as a concatenation", _circular_pad),
+    F.layer_norm: ("flattened the axes of a layer normalisation", _layer_norm),
+    F.normalize: ("wrote normalize as a division by the length", _normalize),
+    torch.pow: (_POWER, _power),
+    torch.Tensor.pow: (_POWER, _power),
+    torch.Tensor.__pow__: (_POWER, _power),
+    torch.masked_fill: (_MASK, _masked_fill),
+    torch.Tensor.masked_fill: (_MASK, _masked_fill),
+    torch.where: (_MASK, _where),
+}
