@@ -1,8 +1,9 @@
-"""Why a convolution is slower than its peers: it left the kernels that ncnn has tuned by hand.
+"""Why a layer is slower than its peers: it left the kernels that ncnn has tuned by hand.
 
 The rules are read off ncnn's `convolutiondepthwise_{arm,x86}.cpp` and `convolution_{arm,x86}.cpp`: depthwise
 kernels exist for 3x3 and 5x5, stride 1 or 2, no dilation, and channels in whole vectors; int8 ones for 3x3
-with no activation or ReLU.
+with no activation or ReLU. Layer types without a file of their own in `src/layer/arm` or `src/layer/x86` run
+ncnn's plain loops.
 """
 
 from __future__ import annotations
@@ -17,12 +18,23 @@ _FAST_STRIDES = ((1, 1), (2, 2))
 _INT8_ACTIVATIONS = ("none", "relu")
 _IMAGE_CHANNELS = 4  # an image has at most four planes, which cannot be mended
 
+_PLAIN = frozenset(
+    "Convolution3D ConvolutionDepthWise1D ConvolutionDepthWise3D Deconvolution1D Deconvolution3D "
+    "DeconvolutionDepthWise1D DeconvolutionDepthWise3D Einsum Pooling1D Pooling3D Permute Reduction Unfold "
+    "Fold GLU Softplus Tile CumulativeSum Spectrogram InverseSpectrogram Normalize MVN".split()
+)
+_PLAIN_ON_ARM = frozenset(["DeformableConv2D", "GridSample"])
+_PLAIN_ON_X86 = frozenset(["GRU", "RNN"])
 
-def slow_reason(layer: Layer, precision: str) -> str | None:
+
+def slow_reason(layer: Layer, precision: str, arch: str) -> str | None:
     """Say in a sentence why ncnn has no fast kernel for this layer, or return None.
 
-    `precision` is that of the run: half-precision and int8 kernels need channels in eights.
+    `precision` is that of the run (half-precision and int8 kernels need channels in eights), `arch` the
+    machine's name of its architecture, as in `aarch64` or `x86_64`.
     """
+    if layer.type in _PLAIN | (_PLAIN_ON_X86 if arch.startswith("x86") else _PLAIN_ON_ARM):
+        return f"ncnn has only a plain loop for {layer.type}"
     if layer.type not in ("Convolution", "ConvolutionDepthWise", "DeconvolutionDepthWise"):
         return None
     facts = describe(layer)

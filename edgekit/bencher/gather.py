@@ -38,7 +38,8 @@ def gather(
     ratio = None
     if run.layers and target.runtime == NCNN:
         seen = {} if memory is None else {int(entry["index"]): entry for entry in memory.layers}
-        context = Context(target.graph, configuration.precision, peaks, target.modules, seen, emulated)
+        arch = str(messages[0]["environment"]["arch"])
+        context = Context(target.graph, configuration.precision, arch, peaks, target.modules, seen, emulated)
         layers = layer_timings(rounds, context)
         if not emulated:
             ratio = layer_sum_ratio(rounds)

@@ -33,6 +33,7 @@ class Context:
 
     graph: Graph
     precision: str
+    arch: str
     peaks: Peaks | None = None
     modules: Mapping[int, str] = field(default_factory=dict)
     memory: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -131,7 +132,7 @@ def _static(row: Mapping[str, Any], work: Traffic | None, context: Context) -> L
         shape=tuple(int(size) for size in output["shape"]),
         pack=int(output["pack"]),
         module=context.modules.get(index),
-        reason=slow_reason(layer, context.precision),
+        reason=slow_reason(layer, context.precision, context.arch),
         blob_peak_bytes=memory.get("blob_peak_bytes"),
         workspace_peak_bytes=memory.get("workspace_peak_bytes"),
     )

@@ -57,5 +57,22 @@ def _dense(inputs: int, outputs: int) -> Layer:
     ],
 )  # fmt: skip
 def test_reason(layer: Layer, precision: str, reason: str | None) -> None:
-    found = slow_reason(layer, precision)
+    found = slow_reason(layer, precision, "aarch64")
     assert found == reason if reason is None else found is not None and found.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arch", "plain"),
+    [
+        ("Convolution3D", "x86_64", True),
+        ("Convolution3D", "aarch64", True),
+        ("GRU", "x86_64", True),
+        ("GRU", "aarch64", False),
+        ("GridSample", "aarch64", True),
+        ("GridSample", "x86_64", False),
+        ("Softmax", "x86_64", False),
+    ],
+)
+def test_plain_loops(kind: str, arch: str, plain: bool) -> None:
+    found = slow_reason(Layer(kind, "layer", ("x",), ("y",)), "fp32", arch)
+    assert found == (f"ncnn has only a plain loop for {kind}" if plain else None)
