@@ -73,6 +73,14 @@ def command(
     return parser
 
 
+def add_commands(parser: Parser) -> argparse._SubParsersAction[Parser]:
+    """Let a command have commands of its own (`edgekit device list`)."""
+    parser._is_command = False
+    return parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=Parser
+    )
+
+
 def natural(text: str) -> int:
     """Read a whole number from zero up to the largest seed that every library takes."""
     if not (text.isascii() and text.isdigit() and int(text) < 2**32):
@@ -105,7 +113,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--device",
         metavar="D",
         default="local",
-        help="where ncnn runs: local, qemu:CPU, ssh:USER@HOST or adb:SERIAL (default: local)",
+        help="where ncnn runs, as `edgekit device list` shows: local, qemu:CPU (default: local)",
     )
 
 

@@ -8,15 +8,19 @@ from edgekit.devices.base import (
     Tensor,
     WorkerCrashed,
     WorkerError,
+    device_info,
 )
-from edgekit.devices.local import LocalDevice, device_info
+from edgekit.devices.local import LocalDevice
+from edgekit.devices.qemu import QemuDevice
 from edgekit.errors import UserError, did_you_mean
 
 __all__ = [
+    "KINDS",
     "Device",
     "DeviceInfo",
     "DeviceTimeout",
     "LocalDevice",
+    "QemuDevice",
     "Reply",
     "Tensor",
     "WorkerCrashed",
@@ -25,17 +29,21 @@ __all__ = [
     "open_device",
 ]
 
-_KINDS = ("local",)
+KINDS = ("local", "qemu")
+_FORMS = ("local", "qemu:CPU")
 
 
 def open_device(spec: str) -> Device:
-    """Return the device that `spec` names.
+    """Return the device that `spec` names: `local` or `qemu:CPU`.
 
     Raises:
-        UserError: no such kind of device.
+        UserError: no such kind of device, or a name that its kind cannot have.
     """
+    kind, colon, name = spec.partition(":")
     if spec == "local":
         return LocalDevice()
-    kind = spec.partition(":")[0]
-    remedy = did_you_mean(kind, _KINDS) or "known devices: " + ", ".join(_KINDS)
-    raise UserError(f"unknown device '{spec}'", remedy)
+    if kind == "qemu" and colon:
+        return QemuDevice(name)
+    known = "known devices: " + ", ".join(_FORMS)
+    near = None if kind in KINDS else did_you_mean(kind, KINDS)
+    raise UserError(f"unknown device '{spec}'", f"{near} {known}" if near else known)

@@ -96,3 +96,17 @@ class Device(Protocol):
             DeviceTimeout: no answer within `timeout_s`.
         """
         ...
+
+
+def device_info(environment: Mapping[str, Any], *, kind: str, emulated: bool) -> DeviceInfo:
+    """Build a `DeviceInfo` from the `environment` of any worker reply."""
+    return DeviceInfo(
+        kind=kind,
+        arch=environment["arch"],
+        cpu=environment["cpu"],
+        emulated=emulated,
+        ncnn=environment["ncnn"],
+        cores=int(environment["cores"] or 1),
+        system=environment["system"],
+        features=dict(environment["features"]),
+    )

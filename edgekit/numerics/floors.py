@@ -15,6 +15,9 @@ E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once do
                              (Higham, Accuracy and Stability of Numerical Algorithms, ch. 4): poolings
                              and norms, whose E_t PyTorch keeps small by summing in blocks or in double.
 
+2 u16 sqrt(K) max|y|         the same of the K products behind an element, where ncnn sums them in fp16
+                             registers (`fmla.8h`): fp16 arithmetic only. fp16 and bf16 *storage* sum in fp32.
+
 Layers that only move numbers, ReLU and clip are exact: their floor is 0.
 
 Half precision multiplies the unit of rounding: u = 2^-11 (fp16, 10 bits after the leading one) or 2^-8
@@ -34,6 +37,9 @@ Array = npt.NDArray[Any]
 UNITS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "fp16-storage": 2.0**-11, "bf16": 2.0**-8}
 """Unit of rounding (half the spacing of numbers near 1) of each precision."""
 
+SUMS_IN_FP16 = "fp16"
+"""The precision whose sums are rounded to 11 bits after every step."""
+
 ACCUMULATION = 64.0
 CONDITIONING = 4.0
 
@@ -52,8 +58,11 @@ class Noise:
     exact: bool = False
 
 
-def floor(noise: Noise, precision: str = "fp32") -> float:
-    """Return the largest max|ncnn - PyTorch| that is no error; the rule of this module."""
+def floor(noise: Noise, precision: str = "fp32", products: int = 1) -> float:
+    """Return the largest max|ncnn - PyTorch| that is no error; the rule of this module.
+
+    `products` is how many of them ncnn sums for one element.
+    """
     if noise.exact and precision == "fp32":
         return 0.0
     u32, u = UNITS["fp32"], UNITS[precision]
@@ -65,6 +74,7 @@ def floor(noise: Noise, precision: str = "fp32") -> float:
         CONDITIONING * noise.conditioning * half,
         2 * u32 * float(np.sqrt(noise.terms)) * noise.peak,
         (2 * u * noise.peak) if precision != "fp32" else 0.0,
+        2 * u * float(np.sqrt(products)) * noise.peak if precision == SUMS_IN_FP16 else 0.0,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from edgekit.devices import DeviceInfo
 from edgekit.toolchain.environment import Ability, Environment
 
 _MARKS = {True: "ok", False: "--"}
@@ -22,6 +23,26 @@ def environment_text(environment: Environment) -> str:
         textwrap.fill(", ".join(versions), 100, initial_indent="  ", subsequent_indent="  "),
     ]
     return "\n".join(lines) + "\n"
+
+
+def devices_text(devices: Sequence[Ability]) -> str:
+    """Return the devices section alone."""
+    return "\n".join(_section("devices", devices)).rstrip() + "\n"
+
+
+def device_text(name: str, info: DeviceInfo) -> str:
+    """Return what a device says of itself."""
+    features = [feature for feature, present in info.features.items() if present]
+    lacking = [feature for feature, present in info.features.items() if not present]
+    lines = [
+        f"{name}: {info.arch}, {info.cpu}, {info.cores} cores",
+        f"  system     {info.system}",
+        f"  ncnn       {info.ncnn}",
+        f"  dispatch   {', '.join(features) or 'no extensions'}",
+        f"  without    {', '.join(lacking)}" if lacking else "",
+        "  emulated: results are exact, times mean nothing and are never shown" if info.emulated else "",
+    ]
+    return "\n".join(line for line in lines if line) + "\n"
 
 
 def _section(title: str, abilities: Sequence[Ability]) -> list[str]:

@@ -10,13 +10,13 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.devices import LocalDevice
+from edgekit.devices import LocalDevice, qemu
+from edgekit.devices.setup.qemu import find_root
 from edgekit.errors import EdgekitError, UserError
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
@@ -75,14 +75,14 @@ def inspect_environment() -> Environment:
     packages = tuple(
         Package(name, extra, _version(name)) for extra, names in PACKAGES.items() for name in names
     )
-    local = check_local_device()
+    local, *others = check_devices()
     return Environment(
         edgekit=__version__,
         python=platform.python_version(),
         system=f"{platform.platform()} {platform.machine()}",
         packages=packages,
         jobs=check_jobs({package.name for package in packages if package.version}, local, check_pnnx()),
-        devices=(local, *check_remote_devices(os.environ)),
+        devices=(local, *others, android_ndk(os.environ)),
     )
 
 
@@ -151,24 +151,29 @@ def check_pnnx(program: Path | None = None) -> Ability:
     return Ability("pnnx", True, _version("pnnx") or "")
 
 
+def check_devices() -> tuple[Ability, ...]:
+    """Return every kind of device, the local one first: usable from here or not."""
+    return (check_local_device(), *check_remote_devices(os.environ))
+
+
 def check_remote_devices(environment: Mapping[str, str]) -> tuple[Ability, ...]:
-    """Look for the program that each kind of device but `local` is reached with."""
-    return (
-        _program("qemu:CPU", "qemu-aarch64-static", "qemu-user-static", environment),
-        _program("ssh:USER@HOST", "ssh", "openssh-client", environment),
-        _program("adb:SERIAL", "adb", "adb", environment),
-        _android_ndk(environment),
-    )
+    """Look for the programs that each kind of device but `local` is reached with."""
+    return (_check_qemu(environment),)
 
 
-def _program(name: str, program: str, debian_package: str, environment: Mapping[str, str]) -> Ability:
-    path = shutil.which(program, path=environment.get("PATH"))
-    if path is None:
-        return Ability(name, False, f"{program} is not installed", f"apt-get install {debian_package}")
-    return Ability(name, True, path)
+def _check_qemu(environment: Mapping[str, str]) -> Ability:
+    name = "qemu:CPU"
+    program = qemu.find_program(environment.get("PATH"))
+    if program is None:
+        return Ability(name, False, f"{qemu.PROGRAMS[0]} is not installed", qemu.PROGRAM_REMEDY)
+    root = find_root(environment)
+    if root is None:
+        return Ability(name, False, f"{program}, but no arm64 Python for it", qemu.SETUP_REMEDY)
+    return Ability(name, True, f"{program}; CPU is {', '.join(qemu.CPUS)}")
 
 
-def _android_ndk(environment: Mapping[str, str]) -> Ability:
+def android_ndk(environment: Mapping[str, str]) -> Ability:
+    """Look for the NDK, which builds for Android."""
     name = "Android NDK"
     folder = environment.get("ANDROID_NDK")
     if not folder:

@@ -19,6 +19,7 @@ from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Comparison
 from edgekit.verifier.model import Label, LayerResult, OutputResult, Status, Unmatched, VerifyReport
 from edgekit.verifier.run import BlobMeasurement, Measurements
+from edgekit.verifier.terms import summed_terms
 
 _AMPLIFIED = 2.0
 
@@ -40,6 +41,7 @@ class Judge:
         self.measurements = measurements
         self.precision = precision
         self._dirty: dict[str, bool] = {}
+        self._summed: dict[str, int] = {}
 
     def layers(self) -> tuple[LayerResult, ...]:
         """Judge every layer in file order."""
@@ -115,7 +117,15 @@ class Judge:
         return error / limit if limit > 0 else (0.0 if error == 0 else math.inf)
 
     def _floor(self, blob: str, number: int) -> float:
-        return floor(self.samples[number].noise[blob].isolated, self.precision)
+        return floor(self.samples[number].noise[blob].isolated, self.precision, self._products(blob))
+
+    def _products(self, blob: str) -> int:
+        """How many products are summed for one element of a blob."""
+        if not self._summed:
+            for entry in self.alignment.layers:
+                count = summed_terms(self.graph.layers[entry.index], entry, self.samples[0])
+                self._summed.update(dict.fromkeys(entry.outputs, count))
+        return self._summed[blob]
 
     def _isolated_fails(self, blob: str, number: int) -> bool:
         comparison = self.measurements.samples[number][blob].isolated

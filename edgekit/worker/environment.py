@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from typing import Any
 
+_AT_HWCAP, _AT_HWCAP2 = 16, 26
+# name -> (auxiliary vector entry, bit), from Linux' arch/arm64/include/uapi/asm/hwcap.h
+_ARM_BITS = {
+    "arm_asimdhp": (_AT_HWCAP, 10),
+    "arm_asimddp": (_AT_HWCAP, 20),
+    "arm_asimdfhm": (_AT_HWCAP, 23),
+    "arm_sve": (_AT_HWCAP, 22),
+    "arm_sve2": (_AT_HWCAP2, 1),
+    "arm_i8mm": (_AT_HWCAP2, 13),
+    "arm_bf16": (_AT_HWCAP2, 14),
+}
 _CPUINFO_KEYS = ("model name", "Model", "Hardware", "CPU part")
 
 
@@ -18,6 +30,7 @@ def environment() -> dict[str, Any]:
         for name in dir(ncnn)
         if name.startswith("cpu_support_")
     }
+    features.update(arm_features())
     return {
         "arch": platform.machine(),
         "cpu": cpu_model(),
@@ -27,6 +40,19 @@ def environment() -> dict[str, Any]:
         "ncnn": getattr(ncnn, "__version__", "unknown"),
         "features": features,
     }
+
+
+def arm_features() -> dict[str, bool]:
+    """Return what the kernel says of an aarch64 CPU beyond what the binding tells; empty on any other.
+
+    These bits of getauxval are where ncnn itself looks before it picks a kernel.
+    """
+    if platform.machine() not in ("aarch64", "arm64") or not hasattr(ctypes.CDLL(None), "getauxval"):
+        return {}
+    getauxval = ctypes.CDLL(None).getauxval
+    getauxval.argtypes, getauxval.restype = [ctypes.c_ulong], ctypes.c_ulong
+    capabilities = {number: getauxval(number) for number in (_AT_HWCAP, _AT_HWCAP2)}
+    return {name: bool(capabilities[number] >> bit & 1) for name, (number, bit) in _ARM_BITS.items()}
 
 
 def cpu_model(path: str = "/proc/cpuinfo") -> str:

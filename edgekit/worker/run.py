@@ -8,8 +8,8 @@ ncnn run just that layer. The request:
      "cases": [{"id": "capture", "light_mode": false, "inputs": {"in0": KEY}, "outputs": ["1", "2"]}]}
 
 `KEY` names a tensor of the request, or, as `@CASE:BLOB`, what an earlier case was told to `keep`: that is how
-a state is carried from one frame to the next without leaving ncnn. The result holds a tensor `ID:BLOB` for every extraction that
-ncnn answered with 0, and `"status": {"ID": {"BLOB": code}}` for all of them.
+a state is carried from one frame to the next without leaving ncnn. The result holds a tensor `ID:BLOB` for
+every extraction that ncnn answered with 0, and `"status": {"ID": {"BLOB": code}}` for all of them.
 """
 
 from __future__ import annotations
@@ -37,13 +37,20 @@ def serve(
     net = load_net(files["param"], files["bin"], message.get("options", {}))
     status: dict[str, dict[str, int]] = {}
     kept: dict[str, Any] = {}
+    layers = _layer_of_blob(net)
     for case in message["cases"]:
-        status[case["id"]] = _run_case(net, case, tensors, batch_axes, writer, progress, kept)
+        status[case["id"]] = _run_case(net, layers, case, tensors, batch_axes, writer, progress, kept)
     return {"status": status, "environment": environment()}
+
+
+def _layer_of_blob(net: Any) -> dict[str, str]:
+    blobs = net.blobs()
+    return {blobs[top].name: layer.name for layer in net.layers() for top in layer.tops}
 
 
 def _run_case(
     net: Any,
+    layers: Mapping[str, str],
     case: Mapping[str, Any],
     tensors: Mapping[str, Array],
     batch_axes: Mapping[str, int | None],
@@ -67,7 +74,7 @@ def _run_case(
             return dict.fromkeys(case["outputs"], code)
     dtypes = case.get("dtypes", {})
     for blob in case["outputs"]:
-        progress.begin(f"blob {blob} of case {case['id']}")
+        progress.begin(f"layer '{layers.get(blob, '')}', blob {blob} of case {case['id']}")
         mat = ncnn.Mat()
         codes[blob] = extractor.extract(blob, mat)
         if codes[blob] == 0 and mat.empty():

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.devices.setup.qemu import root_path
 from edgekit.report.environment import environment_text
 from edgekit.toolchain.environment import (
     PACKAGES,
     Ability,
+    android_ndk,
     check_jobs,
     check_pnnx,
     check_remote_devices,
@@ -89,16 +91,26 @@ def test_a_pnnx_that_does_not_run_is_told(tmp_path: Path) -> None:
     assert "--force-reinstall" in str(refused.remedy)
 
 
-def test_remote_devices_are_found_by_their_programs(tmp_path: Path) -> None:
-    nothing = check_remote_devices({"PATH": str(tmp_path)})
-    assert not any(device.usable for device in nothing)
-    assert all(device.remedy for device in nothing)
-    for name in ("qemu-aarch64-static", "ssh", "adb"):
-        program(tmp_path, name, "true")
-    ndk = tmp_path / "ndk" / "build" / "cmake"
-    ndk.mkdir(parents=True)
-    (ndk / "android.toolchain.cmake").write_text("")
-    there = check_remote_devices({"PATH": str(tmp_path), "ANDROID_NDK": str(tmp_path / "ndk")})
-    assert all(device.usable for device in there)
-    wrong = check_remote_devices({"PATH": str(tmp_path), "ANDROID_NDK": str(tmp_path)})
-    assert [device.name for device in wrong if not device.usable] == ["Android NDK"]
+def test_qemu_needs_its_program_and_an_arm64_python(tmp_path: Path) -> None:
+    variables = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    [without] = [each for each in check_remote_devices(variables) if each.name.startswith("qemu")]
+    assert not without.usable
+    assert "apt-get install" in str(without.remedy)
+    program(tmp_path, "qemu-aarch64-static", "true")
+    [half] = [each for each in check_remote_devices(variables) if each.name.startswith("qemu")]
+    assert not half.usable
+    assert "edgekit device setup qemu" in str(half.remedy)
+    root = root_path(variables)
+    root.mkdir(parents=True)
+    (root / "root.json").write_text("{}")
+    [there] = [each for each in check_remote_devices(variables) if each.name.startswith("qemu")]
+    assert there.usable
+
+
+def test_the_ndk_is_looked_into(tmp_path: Path) -> None:
+    assert not android_ndk({}).usable
+    assert not android_ndk({"ANDROID_NDK": str(tmp_path)}).usable
+    folder = tmp_path / "build" / "cmake"
+    folder.mkdir(parents=True)
+    (folder / "android.toolchain.cmake").write_text("")
+    assert android_ndk({"ANDROID_NDK": str(tmp_path)}).usable

@@ -1,0 +1,32 @@
+"""`edgekit device setup`: what a device needs before it can be used, made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgekit.errors import UserError, did_you_mean
+
+_KINDS = ("qemu",)
+
+
+def setup_device(
+    spec: str, progress: Callable[[str], None] = lambda step: None, *, again: bool = False
+) -> str:
+    """Make what a device of this name needs, and say in a line or two what there is now.
+
+    Raises:
+        UserError: the kind needs no setup or does not exist, or the setup cannot be done here.
+    """
+    kind, _, name = spec.partition(":")
+    if kind == "qemu":
+        from edgekit.devices.qemu import QemuDevice, setup_qemu
+
+        if name:
+            QemuDevice(name)  # refuses a CPU that qemu would not know
+        root = setup_qemu(progress, again=again)
+        return f"qemu is ready: arm64 Python with ncnn in {root.folder.parent}\n"
+    if spec == "local":
+        raise UserError("local needs no setup", "pip install 'edgekit[ncnn]' is all it takes")
+    raise UserError(
+        f"unknown device '{spec}'", did_you_mean(kind, _KINDS) or "setup knows " + " and ".join(_KINDS)
+    )
