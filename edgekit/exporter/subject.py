@@ -13,7 +13,7 @@ import torch
 
 from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
-from edgekit.exporter.result import Finding, FindingKind, OutputCheck
+from edgekit.exporter.result import ExportError, Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
 from edgekit.runtimes.trace import Array, Trace, finite_scale
 from edgekit.sources.adapter import OutputTree
@@ -128,7 +128,11 @@ class TorchSubject:
     def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
         """Begin the conversion by the route."""
         start = start_onnx_route if route == "onnx" else start_pnnx_route
-        return start(self._model, self._variant, probe, folder)
+        try:
+            return start(self._model, self._variant, probe, folder)
+        except ExportError as error:
+            reasons = self.reference([probe]).findings  # better than the words of a tracer that gave up
+            raise ExportError(reasons or error.findings, log=error.log) from error
 
     def reference(self, probes: Sequence[Mapping[str, Array]]) -> Reference:
         """Record one eager run for each probe: of the variant that was converted, where it is another.

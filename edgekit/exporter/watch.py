@@ -96,7 +96,7 @@ def _data_dependent(trace: Trace) -> list[Finding]:
                 _sources(scalars),
             )
         )
-    shapes = [node for node in trace.nodes if node.op in _DYNAMIC_SHAPES and _is_live(trace, node)]
+    shapes = [node for node in trace.nodes if _has_dynamic_shape(trace, node) and _is_live(trace, node)]
     if shapes:
         found.append(
             Finding(
@@ -107,6 +107,13 @@ def _data_dependent(trace: Trace) -> list[Finding]:
             )
         )
     return found
+
+
+def _has_dynamic_shape(trace: Trace, node: Node) -> bool:
+    """Whether how much comes out depends on the numbers: `nonzero` and its like, indexing by a mask."""
+    if node.op == "aten.index":
+        return any(trace.values[value].dtype.kind == "b" for value in node.inputs)
+    return node.op in _DYNAMIC_SHAPES
 
 
 def _is_live(trace: Trace, node: Node) -> bool:

@@ -56,15 +56,12 @@ def _read(path: Path) -> Any:
             raise UserError(f"'{path}' is not a safetensors file: {error}", "save it again") from None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        objects = "Unsupported global" in str(error)
         raise UserError(
-            f"'{path}' holds Python objects, which are not loaded because they could run code",
-            "save it with torch.save(model.state_dict(), FILE), or as safetensors",
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"'{path}' is not a state dict: {reason}",
+            f"'{path}' holds Python objects, which are not loaded because they could run code"
+            if objects
+            else f"'{path}' is not a state dict that PyTorch can read",
             "save it with torch.save(model.state_dict(), FILE), or as safetensors",
         ) from None
 
