@@ -49,7 +49,8 @@ def measure(graph: Graph, alignment: Alignment, trace: Trace) -> dict[str, Layer
             value = alignment.blobs[blob].value
             reference = trace.values[value]
             terms = _terms(layer, alignment, trace, entry, reference)
-            exact = is_exact(layer)
+            # Through unmatched layers the segment holds their arithmetic too.
+            exact = is_exact(layer) and entry.anchors == layer.inputs
             found[blob] = LayerNoise(
                 _noise(reference, alone.get(value), terms, exact), _noise(reference, whole.get(value), terms, False)
             )

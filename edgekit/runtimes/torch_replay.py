@@ -72,11 +72,17 @@ class TorchReplay:
             return torch.float64 if leaf in _NARROW else leaf
 
         args, kwargs = pytree.tree_map(fetch, (call.args, call.kwargs))
+        if call.func._schema.is_mutable:
+            args, kwargs = pytree.tree_map(_copied, (args, kwargs))
         special = _SPECIAL.get(call.func)
         result = special(*args, **kwargs) if special else call.func(*args, **kwargs)
         for key, leaf in zip(call.outputs, pytree.tree_leaves(result), strict=True):
             if key is not None:
                 values[key] = leaf
+
+
+def _copied(leaf: Any) -> Any:
+    return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
 
 
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)

@@ -54,6 +54,10 @@ def record(
     return recorder.trace(dict(zip(names, flat, strict=True)))
 
 
+Prepared = tuple[Any, Any, tuple[int, ...]]
+"""Arguments and keyword arguments with `Ref` for tensors, and the ids of those tensors."""
+
+
 class _Recorder:
     """Collects calls and values while the modes are active."""
 
@@ -64,6 +68,7 @@ class _Recorder:
         self.nodes: list[Node] = []
         self.tensors: dict[int, torch.Tensor] = {}
         self.ids: dict[int, int] = {}
+        self.overwritten: list[torch.Tensor] = []  # kept alive, so that an id() stays its own
         self.constants: dict[int, str] = {}
         self.input_ids: dict[str, int] = {}
         self.notes: list[str] = []
@@ -118,8 +123,8 @@ class _Recorder:
             hidden=self._hidden(frozenset(output_ids.values())),
         )
 
-    def add(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-        """Record one executed operation."""
+    def prepare(self, func: Any, args: Any, kwargs: Any) -> Prepared:
+        """Name the inputs of an operation before it runs; what it overwrites is copied first."""
         refs: list[int] = []
 
         def to_ref(leaf: Any) -> Any:
@@ -129,6 +134,21 @@ class _Recorder:
             return leaf
 
         call_args, call_kwargs = pytree.tree_map(to_ref, (args, kwargs))
+        if func._schema.is_mutable:
+            for argument, value in zip(func._schema.arguments, args, strict=False):
+                written = argument.alias_info is not None and argument.alias_info.is_write
+                if written and isinstance(value, torch.Tensor):
+                    self._leave_behind(value)
+        return call_args, call_kwargs, tuple(refs)
+
+    def _leave_behind(self, tensor: torch.Tensor) -> None:
+        """Keep the numbers that a tensor has now under its id; what is written to it gets a new one."""
+        self.tensors[self.ids.pop(id(tensor))] = tensor.clone()
+        self.overwritten.append(tensor)
+
+    def add(self, func: Any, prepared: Prepared, result: Any) -> None:
+        """Record one executed operation."""
+        call_args, call_kwargs, refs = prepared
         leaves = pytree.tree_leaves(result)
         outputs = tuple(self._adopt(leaf) if isinstance(leaf, torch.Tensor) else None for leaf in leaves)
         self.calls.append(Call(func, call_args, call_kwargs, outputs))
@@ -137,7 +157,7 @@ class _Recorder:
             Node(
                 index=len(self.nodes),
                 op=name,
-                inputs=tuple(refs),
+                inputs=refs,
                 outputs=tuple(value for value in outputs if value is not None),
                 source=self._source(name),
                 call=self.recurrent,
@@ -218,8 +238,9 @@ class _Operations(TorchDispatchMode):
         self.recorder = recorder
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        prepared = self.recorder.prepare(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
-        self.recorder.add(func, args, kwargs or {}, result)
+        self.recorder.add(func, prepared, result)
         return result
 
 
