@@ -129,6 +129,7 @@ def _static(row: Mapping[str, Any], work: Traffic | None, context: Context) -> L
         bytes=None if work is None else work.bytes,
         intensity=None if work is None else work.intensity,
         instructions=row.get("instructions"),
+        simd=dict(row.get("simd", {})),
         shape=tuple(int(size) for size in output["shape"]),
         pack=int(output["pack"]),
         module=context.modules.get(index),

@@ -126,6 +126,7 @@ class Memory:
 class LayerTiming:
     """One layer of one configuration; see `edgekit.bencher.layers` for where each number comes from.
 
+    `simd` is how many of its `instructions` were vector arithmetic of each kind, where an emulator counted.
     `kind` is what a person calls it (depthwise, pointwise, 3x3 convolution), `type` what ncnn does.
     """
 
@@ -139,6 +140,7 @@ class LayerTiming:
     bytes: int | None
     intensity: float | None = None
     instructions: int | None = None
+    simd: Mapping[str, int] = field(default_factory=dict)
     bound: str | None = None
     limit_s: float | None = None
     of_limit: float | None = None
@@ -192,6 +194,7 @@ class Result:
     validity: Validity
     conditions: Conditions
     facts: Mapping[str, Any] = field(default_factory=dict)
+    simd: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, int, str]:

@@ -45,6 +45,14 @@ def caveats_of(
     return found
 
 
+def count_caveats(reason: str | None) -> list[Caveat]:
+    """Say why an emulated device counted no instructions."""
+    if reason is None:
+        return []
+    what, _, remedy = reason.partition("; ")
+    return [Caveat("not-counted", Severity.NOTE, what, remedy or "count with one thread")]
+
+
 def layer_caveats(ratio: float) -> list[Caveat]:
     """The parts have to add up to the whole: `ratio` is sum of layers over whole net."""
     if abs(ratio - 1) <= _SUM_TOLERANCE:

@@ -15,6 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
+from edgekit.devices.counting import (
+    CountingEmulator,
+    add_counts,
+    check_counter,
+    find_counter,
+    plugin_argument,
+    read_counts,
+)
 from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange, run_process
 from edgekit.devices.setup.qemu import Progress, Root, find_root, make_root
 from edgekit.errors import UserError, did_you_mean
@@ -24,6 +32,7 @@ PROGRAMS = ("qemu-aarch64-static", "qemu-aarch64")
 PROGRAM_REMEDY = "on Debian: apt-get install qemu-user-static"
 SETUP_REMEDY = "make it with: edgekit device setup qemu"
 
+_COUNTS_FILE = "counts"
 _LONGEST_S = 3600.0
 _SLOWDOWN = 30.0  # of what a caller thinks is enough
 _QEMU_WORDS = re.compile(r"^qemu: uncaught target signal.*\n?", re.MULTILINE)
@@ -67,13 +76,16 @@ class QemuDevice:
         `timeout_s` is what the caller would give a real device: an emulated one gets a multiple of it.
         """
         program, root = require_program(), self._root or _require_root()
+        counter, why_not = _counter(message, root)
+        if counter is not None:
+            program, message = counter.emulator, {**message, "count": True}
         longest_s = _LONGEST_S if timeout_s is None else min(_LONGEST_S, timeout_s * _SLOWDOWN)
 
         def carry(request: Path, result: Path) -> Ending:
-            command = [
-                *(*_NO_CORE, str(program), "-cpu", self.cpu, "-L", str(root.folder)),
-                *(str(root.python), str(WORKER_FOLDER), str(request), str(result)),
-            ]
+            command = [*_NO_CORE, str(program), "-cpu", self.cpu, "-L", str(root.folder)]
+            if counter is not None:
+                command += ["-plugin", plugin_argument(counter, result / _COUNTS_FILE)]
+            command += [str(root.python), str(WORKER_FOLDER), str(request), str(result)]
             ending = run_process(command, result, _variables(root, environment or {}), longest_s)
             return Ending(ending.code, _QEMU_WORDS.sub("", ending.stderr))  # the code says the same
 
@@ -81,7 +93,24 @@ class QemuDevice:
         if "environment" in reply.message:
             # /proc/cpuinfo is the host's
             reply.message["environment"]["cpu"] = f"{self.cpu} (qemu {program_version(program)})"
+        if counter is not None and reply.folder is not None:
+            add_counts(reply.message, read_counts(reply.folder / "result" / _COUNTS_FILE))
+        reply.message["not_counted"] = why_not
         return reply
+
+
+def _counter(message: Mapping[str, Any], root: Root) -> tuple[CountingEmulator | None, str | None]:
+    """Return what counts the instructions of a bench, or None and the reason."""
+    if message["command"] != "bench":
+        return None, None
+    if message.get("options", {}).get("num_threads", 1) != 1:
+        return None, "instructions are counted for one thread only"
+    try:
+        counter = find_counter()
+        check_counter(counter, root.python, root.folder)
+    except UserError as error:
+        return None, str(error)
+    return counter, None
 
 
 def find_program(path: str | None = None) -> Path | None:
@@ -139,6 +168,7 @@ def _variables(root: Root, environment: Mapping[str, str]) -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         "PYTHONHOME": str(root.home),
         "PYTHONPATH": str(root.packages),
+        "PYTHONHASHSEED": "0",  # or instruction counts would differ from run to run
         "PYTHONNOUSERSITE": "1",
         **environment,
     }

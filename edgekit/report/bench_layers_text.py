@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgekit.bencher import BenchReport, Result
 from edgekit.bencher.result import LayerTiming
+from edgekit.report.bench_emulated_text import kinds_text
 from edgekit.report.bench_words import label, some, wrapped
 from edgekit.report.table import text_table
 from edgekit.units import format_bytes, format_count, format_duration, format_percent, format_shape
@@ -82,15 +83,16 @@ def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
             "" if layer.of_limit is None else f"{layer.of_limit * 100:.0f} %",
             "" if layer.gain_s is None else format_duration(layer.gain_s),
             "" if layer.instructions is None else format_count(layer.instructions),
+            kinds_text(layer.simd, layer.instructions),
             layer.module or "",
         ]
         for layer in layers
     ]
     headers = [
         "#", "layer", "kind", "output", "time", "share", "MACs", "bytes", "MAC/byte", "bound", "of limit",
-        "to gain", "instructions", "module",
+        "to gain", "instructions", "vector arithmetic", "module",
     ]  # fmt: skip
-    return text_table(headers, rows, left=(1, 2, 3, 9, 13))
+    return text_table(headers, rows, left=(1, 2, 3, 9, 13, 14))
 
 
 def _reasons(layers: Sequence[LayerTiming]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgekit.bencher import BenchReport, Comparison, Latency, Result
 from edgekit.bencher.result import Caveat
+from edgekit.report.bench_emulated_text import dispatch_line, emulated_finding, instruction_table
 from edgekit.report.bench_layers_text import layers_text
 from edgekit.report.bench_suite_text import suite_text
 from edgekit.report.bench_words import label, threads_text, wrapped
@@ -42,7 +43,7 @@ def _finding(report: BenchReport) -> list[str]:
         return [_sentence(report, each) for each in report.comparisons]
     timed = [result for result in report.results if result.latency is not None]
     if not timed:
-        return ["no times: the device is emulated"]
+        return [emulated_finding(report)]
     if len(timed) > 4:
         names = {str(result.facts["suite"]) for result in timed if "suite" in result.facts}
         title = f"{', '.join(sorted(names))}: " if names else ""
@@ -81,6 +82,8 @@ def _device(report: BenchReport) -> list[str]:
         f"device   {device.kind}: {device.cpu}, {device.arch}, {device.cores} cores, ncnn {device.ncnn}",
         f"mode     {report.mode}: {_count(processes, 'process')} each, in turns; seed {report.seed}",
     ]
+    if device.emulated:
+        lines.append(dispatch_line(report))
     if threaded and openmp:
         lines.append("OpenMP   " + ", ".join(f"{name}={value}" for name, value in openmp.items()))
     random = sorted({result.target for result in _single(report) if result.weights != "file"})
@@ -95,6 +98,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _latencies(report: BenchReport) -> list[str]:
+    if report.device.emulated:
+        return instruction_table(_single(report))
     rows = []
     for result in _single(report):
         latency = result.latency

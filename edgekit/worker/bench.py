@@ -6,7 +6,8 @@
      "sampling": {"min_runs": 50, "min_s": 1.0, "max_s": 30.0}, "layers": false,
      "cool_down": {"celsius": 41.0, "max_s": 120.0}}
 
-`cool_down` may be missing; without `files.bin` the weights are random. The result holds the tensor
+`cool_down` may be missing; with `"count": true` the answer says between which marks of the emulator's plugin
+the net ran (see `counting`); without `files.bin` the weights are random. The result holds the tensor
 `latency_s` (float64, one entry per inference, in order); with `layers` also `layers_s` (runs x layers) and
 `whole_s`, the whole-net latencies that alternated with the layered runs.
 """
@@ -69,5 +70,9 @@ def serve(
         from .layers import time_layers
 
         answer["layers"] = time_layers(session, message["sampling"], writer, progress)
+    if message.get("count"):
+        from .counting import count
+
+        answer["counted"] = count(session, bool(message.get("layers")), progress)
     session.close()
     return answer

@@ -19,6 +19,7 @@ from .net import NetError
 from .protocol import Progress, TensorWriter
 
 _MIN_RUNS = 20
+_LEAST_RUNS = 3  # however long they take, unless fewer are asked for
 
 
 def time_layers(
@@ -38,10 +39,11 @@ def time_layers(
     whole: list[float] = []
     begin = time.perf_counter()
     progress.begin("timing the layers")
+    least = min(_LEAST_RUNS, sampling["min_runs"])
     while len(parts) < _MIN_RUNS or time.perf_counter() - begin < sampling["min_s"]:
         whole.append(session.infer())
         parts.append(layered.run())
-        if time.perf_counter() - begin >= sampling["max_s"] and len(parts) >= 3:
+        if time.perf_counter() - begin >= sampling["max_s"] and len(parts) >= least:
             break
     writer.add("layers_s", np.array(parts, dtype=np.float64))
     writer.add("whole_s", np.array(whole, dtype=np.float64))
