@@ -1,9 +1,9 @@
 """Which PyTorch tensor does each ncnn blob stand for, and how much of an error there is rounding?
 
-    traces = [torch_tape.record(module, probe) for probe in probes]
-    alignment = align(Artefact(graph, param, weights, inputs, outputs, device), traces)
-    samples = [sample(graph, alignment, traces[0], "seed 0")]
-    store.write(folder, alignment, samples, store.fingerprint(traces[0]))
+traces = [torch_tape.record(module, probe) for probe in probes]
+alignment = align(Artefact(graph, param, weights, inputs, outputs, device), traces)
+samples = [sample(graph, alignment, traces[0], "seed 0")]
+store.write(folder, alignment, samples, store.fingerprint(traces[0]))
 """
 
 from edgekit.alignment.align import align

@@ -7,18 +7,18 @@ matching (`repair`), and the walk goes on from the blob that was put right.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from edgekit.alignment import families
+from edgekit.alignment.flow import Flow
 from edgekit.alignment.layout import mat_layout
-from edgekit.alignment.matching import Index
+from edgekit.alignment.matching import Index, Observation
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
 from edgekit.alignment.observe import Artefact, Observer, Port, Probe, blobs_of
-from edgekit.alignment.refine import refine
 from edgekit.alignment.repair import repair
+from edgekit.alignment.state import State
+from edgekit.alignment.walk import walk
 from edgekit.alignment.weights import fingerprints
-from edgekit.alignment.walk import State, walk
 from edgekit.errors import UserError
 from edgekit.graph import Layer
 from edgekit.runtimes.trace import Source, Trace
@@ -32,24 +32,34 @@ def align(artefact: Artefact, traces: Sequence[Trace]) -> Alignment:
         WorkerCrashed, WorkerError: ncnn cannot run the artefact.
     """
     traces = _alike(traces)
-    state = State(
-        artefact.graph, Index(traces), weights=fingerprints(artefact.graph, traces[0])
-    )
+    index = Index(traces)
+    state = State(artefact.graph, Flow(traces[0]), index, weights=fingerprints(artefact.graph, traces[0]))
     for port in artefact.inputs:
         state.chosen[port.blob] = _port(state.trace, port, state.trace.inputs[port.name])
     observer = Observer(artefact, traces)
-    everything = blobs_of(artefact.graph, range(len(artefact.graph.layers)))
     injection = {blob: (entry.value, entry.layout) for blob, entry in state.chosen.items()}
+    everything = blobs_of(artefact.graph, range(len(artefact.graph.layers)))
     (seen,) = observer.ask([Probe(injection, everything)])
-    left = walk(state, seen)
-    suspects = repair(state, observer, artefact.outputs, left, seen)
     for port in artefact.outputs:
         if port.blob not in state.chosen:
-            state.chosen[port.blob] = _port(
-                state.trace, port, state.trace.outputs[port.name], Method.STRUCTURE
-            )
-    refine(state, observer)
+            state.chosen[port.blob] = _output(state, port, seen.get(port.blob))
+    state.pinned = frozenset(state.chosen)
+    left = walk(state, seen)
+    suspects = repair(state, observer, left)
     return freeze(state, suspects)
+
+
+def _output(state: State, port: Port, seen: Observation | None) -> BlobAlignment:
+    """An output of the model stands for what it is told to; its numbers say how it lies, if they agree."""
+    value = state.trace.outputs[port.name]
+    match = (
+        None
+        if seen is None or seen.arrays[0].size != state.trace.values[value].size
+        else state.index.match(seen, value)
+    )
+    if match is not None:
+        return BlobAlignment(port.blob, value, match.layout, Method.OUTPUT, 1.0, match.error)
+    return _port(state.trace, port, value, Method.OUTPUT)
 
 
 def _alike(traces: Sequence[Trace]) -> tuple[Trace, ...]:
@@ -87,8 +97,8 @@ def _layer(state: State, index: int, layer: Layer) -> LayerAlignment:
     trace = state.trace
     values = [state.chosen[blob].value for blob in aligned]
     sources = [state.chosen[blob].value for blob in anchors]
-    segments = [trace.segment(value, sources) or () for value in values]
-    nodes = tuple(sorted({node for segment in segments for node in segment}))
+    cuts = [state.flow.cut(value, sources) for value in values]
+    nodes = tuple(sorted({node for cut in cuts if cut is not None for node in cut.nodes}))
     operations = tuple(trace.nodes[node].source for node in nodes)
     return LayerAlignment(
         index,
@@ -114,7 +124,9 @@ def _summary(trace: Trace, nodes: Sequence[int], value: int) -> Source:
             return Source(trace.constants.get(value, "").rpartition(".")[0], f"input {name}".strip())
         nodes = [producer]
     real = [node for node in nodes if not families.is_view(trace.nodes[node].op)] or list(nodes)
-    main = next((node for node in real if families.short(trace.nodes[node].op) in families.PRODUCTS), real[-1])
+    main = next(
+        (node for node in real if families.short(trace.nodes[node].op) in families.PRODUCTS), real[-1]
+    )
     place = trace.nodes[main].source
     modules = [trace.nodes[node].source.module for node in real]
     common = _common_module(modules) or place.module
@@ -122,5 +134,9 @@ def _summary(trace: Trace, nodes: Sequence[int], value: int) -> Source:
 
 
 def _common_module(modules: Sequence[str]) -> str:
-    parts = [module.split(".") if module else [] for module in modules]
-    return ".".join(os.path.commonprefix(parts))
+    common: list[str] = []
+    for parts in zip(*(module.split(".") for module in modules), strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return ".".join(common)

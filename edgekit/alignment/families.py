@@ -1,79 +1,184 @@
-"""Which PyTorch operations an ncnn layer may end with: the tie-breaker where numbers do not decide.
+"""Which PyTorch operations an ncnn layer can stand for: what decides where numbers do not.
 
-Names are trace ops without their namespace (`convolution`, `hardtanh`). A layer with a fused
-activation ends with that activation; a layer type that is missing here gives no preference.
+Names are trace operations without their namespace (`convolution`, `hardtanh`; ONNX: `Conv`, `Clip`). A layer
+stands for its heart, the operations that do its work (a convolution; the exponentials of a GELU), with views
+around it. A convolution-like layer has a tail besides: folded arithmetic and its fused activation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgekit.graph import Layer
+from edgekit.runtimes.trace import Node, Trace
 
 _VIEWS = frozenset(
     "view _unsafe_view reshape permute transpose t squeeze unsqueeze expand clone contiguous alias "
-    "_to_copy to detach flatten slice select as_strided unfold lift_fresh lift_fresh_copy copy "
-    "_reshape_alias view_copy permute_copy squeeze_copy unsqueeze_copy expand_copy".split()
+    "_to_copy to detach flatten slice select as_strided unfold lift_fresh lift_fresh_copy copy narrow "
+    "_reshape_alias view_copy permute_copy squeeze_copy unsqueeze_copy expand_copy unbind movedim dropout "
+    "Reshape Transpose Squeeze Unsqueeze Flatten Expand Identity Slice Cast Dropout".split()
 )
-_ACTIVATIONS: dict[int, frozenset[str]] = {
-    1: frozenset({"relu", "threshold", "clamp_min", "clamp", "Relu"}),
-    2: frozenset({"leaky_relu", "LeakyRelu"}),
-    3: frozenset({"hardtanh", "clamp", "clamp_min", "clamp_max", "relu6", "Clip"}),
-    4: frozenset({"sigmoid", "Sigmoid"}),
-    5: frozenset({"mish", "mul", "Mul", "Mish"}),
-    6: frozenset({"hardswish", "mul", "div", "HardSwish", "Mul", "Div"}),
-}
-_PRODUCTS = frozenset(
-    "convolution _convolution native_batch_norm _native_batch_norm_legit_no_training addmm mm bmm linear "
-    "add mul Conv ConvTranspose Gemm MatMul BatchNormalization Add Mul".split()
+PRODUCTS = frozenset(
+    "convolution _convolution addmm mm bmm linear Conv ConvTranspose Gemm MatMul addbmm baddbmm".split()
 )
+"""Operations that multiply by a weight: a convolution-like layer stands for exactly one of them."""
+
+_ARITHMETIC = frozenset(
+    "add sub rsub mul div pow neg square sqrt rsqrt reciprocal maximum minimum Add Sub Mul Div Pow Neg Sqrt "
+    "Reciprocal Max Min Square".split()
+)
+_FOLDED = _ARITHMETIC | frozenset(
+    "native_batch_norm _native_batch_norm_legit_no_training BatchNormalization".split()
+)
+_PADS = frozenset(
+    "constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d Pad".split()
+)
+_RELU = frozenset("relu threshold clamp_min clamp Relu Clip".split())
+_LEAKY = frozenset("leaky_relu LeakyRelu where _prelu_kernel prelu PRelu".split())
+_CLIP = frozenset("hardtanh clamp clamp_min clamp_max relu6 relu Clip Relu minimum maximum Min Max".split())
+_SIGMOID = frozenset("sigmoid Sigmoid".split())
+_MISH = frozenset("mish Mish mul Mul tanh Tanh softplus Softplus".split())
+_HARD_SWISH = frozenset("hardswish HardSwish hardsigmoid HardSigmoid".split()) | _CLIP | _ARITHMETIC
+_FUSED = {1: _RELU, 2: _LEAKY, 3: _CLIP, 4: _SIGMOID, 5: _MISH, 6: _HARD_SWISH}
+
 _POOLS = frozenset(
-    "max_pool2d_with_indices avg_pool2d _adaptive_avg_pool2d adaptive_max_pool2d mean amax max_pool2d "
-    "avg_pool3d _adaptive_avg_pool3d max_pool3d_with_indices getitem MaxPool AveragePool GlobalAveragePool "
-    "GlobalMaxPool ReduceMean ReduceMax".split()
+    "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d "
+    "avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d "
+    "adaptive_max_pool2d adaptive_max_pool3d mean amax max MaxPool AveragePool "
+    "GlobalAveragePool GlobalMaxPool ReduceMean ReduceMax".split()
 )
-_FAMILIES: dict[str, frozenset[str]] = {
-    "ReLU": frozenset({"relu", "leaky_relu", "threshold", "clamp_min", "Relu", "LeakyRelu"}),
-    "Clip": frozenset({"hardtanh", "clamp", "clamp_min", "clamp_max", "Clip"}),
-    "Sigmoid": frozenset({"sigmoid", "Sigmoid"}),
-    "TanH": frozenset({"tanh", "Tanh"}),
-    "HardSwish": frozenset({"hardswish", "mul", "div", "HardSwish", "Mul"}),
-    "HardSigmoid": frozenset({"hardsigmoid", "div", "mul", "HardSigmoid"}),
-    "Swish": frozenset({"silu", "mul", "Mul"}),
-    "GELU": frozenset({"gelu", "Gelu"}),
-    "PReLU": frozenset({"_prelu_kernel", "prelu", "PRelu"}),
-    "Softmax": frozenset({"_softmax", "softmax", "_safe_softmax", "Softmax"}),
+_REDUCTIONS = frozenset(
+    "sum mean amax amin max min prod norm linalg_vector_norm var std logsumexp any all ReduceSum ReduceMean "
+    "ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2".split()
+)
+_NORMS = frozenset(
+    "native_layer_norm native_group_norm native_batch_norm _native_batch_norm_legit_no_training "
+    "_native_batch_norm_legit instance_norm rms_norm _fused_rms_norm LayerNormalization GroupNormalization "
+    "InstanceNormalization BatchNormalization linalg_vector_norm".split()
+)
+_DECOMPOSED_NORM = _NORMS | _ARITHMETIC | _REDUCTIONS | frozenset({"clamp_min", "Clip"})
+_ATTENTION = (
+    PRODUCTS
+    | _ARITHMETIC
+    | frozenset(
+        "softmax _softmax _safe_softmax Softmax where masked_fill cat split scaled_dot_product_attention "
+        "_scaled_dot_product_attention_math chunk Concat Split Where ones zeros full tril".split()
+    )
+)
+_RESIZES = frozenset(
+    "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d upsample_linear1d "
+    "upsample_bilinear2d upsample_bicubic2d index _unsafe_index Resize Upsample".split()
+)
+_JOINS = frozenset("cat stack concat Concat".split())
+
+_HEARTS: dict[str, frozenset[str]] = {
+    "AbsVal": frozenset({"abs", "Abs"}),
+    "BatchNorm": _FOLDED,
+    "Bias": _ARITHMETIC,
+    "BinaryOp": _ARITHMETIC
+    | frozenset("atan2 fmod remainder floor_divide logaddexp clamp_min clamp_max Mod".split()),
+    "CELU": frozenset({"celu", "Celu"}),
+    "Clip": _CLIP | frozenset({"threshold", "clip"}),
+    "Concat": _JOINS,
+    "CumulativeSum": frozenset({"cumsum", "CumSum"}),
+    "DeformableConv2D": frozenset({"deform_conv2d", "DeformConv"}),
+    "ELU": frozenset({"elu", "Elu"}),
+    "Eltwise": _ARITHMETIC,
+    "Embed": frozenset("embedding gather index_select Gather index".split()),
+    "Erf": frozenset({"erf", "Erf"}),
+    "Exp": frozenset({"exp", "Exp"}),
+    "Flip": frozenset({"flip"}),
+    "Fold": frozenset({"col2im"}),
+    "GELU": frozenset("gelu Gelu erf Erf tanh Tanh".split()) | _ARITHMETIC,
+    "GLU": frozenset("glu sigmoid mul split Sigmoid Mul Split".split()),
+    "GRU": PRODUCTS,
+    "Gemm": PRODUCTS | frozenset({"add", "Add", "mul", "Mul"}),
+    "GridSample": frozenset({"grid_sampler_2d", "grid_sampler_3d", "GridSample"}),
+    "GroupNorm": _DECOMPOSED_NORM,
+    "HardSigmoid": _HARD_SWISH,
+    "HardSwish": _HARD_SWISH,
+    "InstanceNorm": _DECOMPOSED_NORM,
+    "Interp": _RESIZES,
+    "LRN": frozenset({"LRN", "avg_pool3d", "avg_pool2d"}) | _ARITHMETIC,
+    "LSTM": PRODUCTS,
+    "LayerNorm": _DECOMPOSED_NORM,
+    "Log": frozenset({"log", "Log"}),
+    "MVN": _DECOMPOSED_NORM,
+    "MatMul": PRODUCTS,
+    "Mish": _MISH,
+    "MultiHeadAttention": _ATTENTION,
+    "Normalize": _DECOMPOSED_NORM,
+    "PReLU": _LEAKY,
+    "Padding": _PADS,
+    "PixelShuffle": frozenset({"pixel_shuffle", "DepthToSpace"}),
     "Pooling": _POOLS,
+    "Pooling1D": _POOLS,
     "Pooling3D": _POOLS,
-    "Concat": frozenset({"cat", "stack", "Concat"}),
-    "Padding": frozenset({"constant_pad_nd", "reflection_pad2d", "replication_pad2d", "Pad"}),
-    "Interp": frozenset(
-        "upsample_nearest2d upsample_bilinear2d upsample_bicubic2d upsample_nearest1d upsample_linear1d "
-        "Resize Upsample".split()
+    "Power": _ARITHMETIC,
+    "RMSNorm": _DECOMPOSED_NORM,
+    "RNN": PRODUCTS,
+    "ReLU": _RELU | _LEAKY,
+    "Reduction": _REDUCTIONS,
+    "Reorg": frozenset({"pixel_unshuffle", "SpaceToDepth"}),
+    "SDPA": _ATTENTION,
+    "SELU": frozenset({"selu", "Selu", "elu", "Elu"}),
+    "Scale": _FOLDED,
+    "Shrink": frozenset("hardshrink softshrink Shrink".split()),
+    "Sigmoid": _SIGMOID,
+    "Softmax": frozenset("softmax _softmax _safe_softmax Softmax".split()),
+    "Softplus": frozenset({"softplus", "Softplus"}),
+    "Swish": frozenset({"silu", "sigmoid", "mul", "Sigmoid", "Mul"}),
+    "TanH": frozenset({"tanh", "Tanh"}),
+    "Threshold": frozenset("threshold gt ge where".split()),
+    "Tile": frozenset("repeat tile Tile repeat_interleave".split()),
+    "UnaryOp": _ARITHMETIC
+    | frozenset(
+        "abs floor ceil exp log sin cos tan asin acos atan tanh log10 round trunc sign expm1 sinh asinh cosh "
+        "acosh atanh log1p Abs Floor Ceil Exp Log Sin Cos Tan Asin Acos Atan Tanh Round Sign".split()
     ),
-    "LayerNorm": frozenset({"native_layer_norm", "LayerNormalization", "mul", "add", "Add"}),
-    "GroupNorm": frozenset({"native_group_norm", "GroupNormalization", "mul", "add", "Add"}),
-    "InstanceNorm": frozenset({"native_batch_norm", "instance_norm", "view", "InstanceNormalization"}),
-    "BatchNorm": frozenset(
-        {"native_batch_norm", "_native_batch_norm_legit_no_training", "BatchNormalization", "mul", "add"}
-    ),
+    "Unfold": frozenset({"im2col"}),
 }
-_MOVES = frozenset(
-    "Split Reshape Permute Flatten Squeeze ExpandDims Noop Dropout Slice Crop Concat Padding ShuffleChannel "
-    "PixelShuffle Reorg Input MemoryData Tile Flip CopyTo Unfold Fold Diag DeepCopy".split()
+_ELEMENTARY = frozenset(
+    {"BinaryOp", "UnaryOp", "Eltwise", "Scale", "Bias", "Power", "ReLU", "Clip", "Pooling"}
 )
-_VIEW_LAYERS = frozenset("Split Reshape Permute Flatten Squeeze ExpandDims Noop Dropout DeepCopy".split())
+_RECURRENT = frozenset({"GRU", "LSTM", "RNN"})
+_VIEW_LAYERS = frozenset(
+    "Split Reshape Permute Flatten Squeeze ExpandDims Noop Dropout DeepCopy Slice Crop ShuffleChannel".split()
+)
+_VIEW_LIKE = frozenset(
+    "split split_with_sizes unsafe_split chunk Split cat roll channel_shuffle Gather".split()
+)
+"""What view layers stand for besides views: cutting, and the moves that are a few of them."""
+_MOVES = _VIEW_LAYERS | frozenset(
+    "Concat Padding PixelShuffle Reorg Input MemoryData Tile Flip CopyTo Unfold Diag".split()
+)
 _WEIGHTED = frozenset(
     "Convolution ConvolutionDepthWise Deconvolution DeconvolutionDepthWise Convolution1D "
     "ConvolutionDepthWise1D Deconvolution1D DeconvolutionDepthWise1D Convolution3D ConvolutionDepthWise3D "
     "Deconvolution3D DeconvolutionDepthWise3D InnerProduct".split()
 )
+_SPATIAL = (_WEIGHTED - {"InnerProduct"}) | frozenset(
+    "Pooling Pooling1D Pooling3D Interp PixelShuffle BatchNorm InstanceNorm GroupNorm "
+    "DeformableConv2D".split()
+)
+"""Types that know their axes as channels, rows and columns, as PyTorch orders them."""
+_KEEPS_ORDER = frozenset(
+    "AbsVal BNLL BinaryOp CELU Clip Dropout ELU Eltwise Erf Exp GELU HardSigmoid HardSwish Log Mish Noop "
+    "PReLU Power ReLU SELU Scale Shrink Sigmoid Softplus Swish TanH Threshold UnaryOp Split".split()
+)
 _ACTIVATION_PARAM = "9"
-PRODUCTS = frozenset("convolution _convolution addmm mm bmm linear Conv ConvTranspose Gemm MatMul".split())
-"""Operations that multiply by a weight: a convolution-like layer stands for exactly one of them."""
+
+_MISSING = 4.0  # the layer's own work is not among the operations
+_BEFORE = 4.0  # an operation before the layer's own work: no layer type has such
+_AFTER = 1.0  # an operation behind it that the layer does not announce
+_EXTRA = 0.125  # a second operation in a layer type that is made for one
+_LOST = 0.5  # what a layer that does nothing would have swallowed: some converter took it for a no-op
+_TURNED = 2.0  # axes in another order behind a layer that keeps their order
 
 
 def short(op: str) -> str:
-    """`aten.hardtanh` -> `hardtanh`."""
-    return op.rpartition(".")[2] or op
+    """`aten.hardtanh_` -> `hardtanh`."""
+    return (op.rpartition(".")[2] or op).rstrip("_")
 
 
 def is_view(op: str) -> bool:
@@ -82,8 +187,21 @@ def is_view(op: str) -> bool:
 
 
 def is_view_layer(layer: Layer) -> bool:
-    """Whether a layer hands its input's numbers on without changing one."""
+    """Whether a layer hands numbers of its input on without changing one."""
     return layer.type in _VIEW_LAYERS
+
+
+def turned(layer: Layer, permute: tuple[int, ...] | None, before: Sequence[tuple[int, ...] | None]) -> float:
+    """Strain of a layer whose output has its axes permuted by `permute`, its inputs theirs as in `before`."""
+    if layer.type in _SPATIAL:
+        return 0.0 if permute is None else _TURNED
+    keeps = layer.type in _KEEPS_ORDER and bool(before)
+    return _TURNED if keeps and permute not in before else 0.0
+
+
+def takes_shapes(layer: Layer) -> bool:
+    """Whether further inputs of a layer may matter by their shapes alone."""
+    return layer.type in _VIEW_LAYERS or layer.type == "Interp"
 
 
 def is_move(layer: Layer) -> bool:
@@ -104,8 +222,59 @@ def activation(layer: Layer) -> int:
     return value if isinstance(value, int) else 0
 
 
-def last_ops(layer: Layer) -> frozenset[str] | None:
-    """The operations that the layer's output may come from, None when anything may be."""
+def misfit(layer: Layer, trace: Trace, nodes: Sequence[int], weights: frozenset[int] = frozenset()) -> float:
+    """How badly a layer fits some operations of the trace (in order): 0 where it can stand for them all.
+
+    `weights` are the nodes that multiply by the layer's own weights, where these were recognised.
+    """
+    real = [trace.nodes[index] for index in nodes]
+    real = [
+        node for node in real if not is_view(node.op) and any(value in trace.live for value in node.outputs)
+    ]
     if layer.type in _WEIGHTED:
-        return _ACTIVATIONS.get(activation(layer), _PRODUCTS)
-    return _FAMILIES.get(layer.type)
+        return _weighted(layer, trace, real, weights)
+    if layer.type in _VIEW_LAYERS:
+        swallowed = [node for node in real if short(node.op) not in _VIEW_LIKE]
+        return len(swallowed) * (_LOST if layer.type == "Noop" else _AFTER)
+    if layer.type in _RECURRENT:
+        calls = {node.call if node.call is not None else -node.index for node in real}
+        return _MISSING if not calls else _AFTER * (len(calls) - 1)
+    heart = _HEARTS.get(layer.type)
+    if heart is None:
+        return _AFTER if not nodes and layer.inputs else 0.0
+    elementary = layer.type in _ELEMENTARY
+    return _plain(real, heart) + (_EXTRA * max(len(real) - 1, 0) if elementary else 0.0)
+
+
+def _plain(real: Sequence[Node], heart: frozenset[str]) -> float:
+    places = [place for place, node in enumerate(real) if short(node.op) in heart]
+    if not places:
+        return _MISSING + _AFTER * len(real)
+    before = places[0]
+    return _BEFORE * before + _AFTER * (len(real) - before - len(places))
+
+
+def _weighted(layer: Layer, trace: Trace, real: Sequence[Node], weights: frozenset[int]) -> float:
+    products = [place for place, node in enumerate(real) if short(node.op) in PRODUCTS]
+    if not products:
+        return _MISSING + _AFTER * len(real)
+    wrong = bool(weights) and not any(node.index in weights for node in real)
+    head, tail = real[: products[0]], real[products[0] + 1 :]
+    cost = _MISSING * (len(products) - 1) + (_MISSING if wrong else 0.0)
+    cost += _BEFORE * sum(short(node.op) not in _PADS for node in head)
+    fused = _FUSED.get(activation(layer), frozenset())
+    announced = [node for node in tail if short(node.op) in fused and not _is_folded(trace, node)]
+    strange = [
+        node
+        for node in tail
+        if short(node.op) not in PRODUCTS and node not in announced and not _is_folded(trace, node)
+    ]
+    silent = bool(fused) and not announced
+    return cost + _AFTER * (len(strange) + silent)
+
+
+def _is_folded(trace: Trace, node: Node) -> bool:
+    """Whether a converter can fold a node into weights: arithmetic with constants."""
+    if short(node.op) not in _FOLDED:
+        return False
+    return sum(value in trace.live for value in dict.fromkeys(node.inputs)) == 1

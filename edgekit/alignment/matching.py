@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 from edgekit.alignment.layout import Array, Layout, permutations
 from edgekit.runtimes.trace import Trace, finite_scale
 
@@ -19,7 +18,10 @@ TOLERANCE = 2e-2
 """A blob and its tensor differ by less than this part of the tensor's scale (propagated noise and
 fp16 weights stay below; on lively probes the nearest wrong tensor is about 0.1 away)."""
 
+_EXACT = 1e-4
+"""A tensor that agrees this well as it lies needs no trying of permutations."""
 _MOMENT_TOLERANCE = 5e-2
+_CLEARLY = 4.0
 _INDISTINCT = 1e-5
 """Errors below this part of the scale are rounding: they do not tell two candidates apart."""
 _SAMPLE = 4096
@@ -52,17 +54,8 @@ class Index:
 
     def __init__(self, traces: Sequence[Trace]) -> None:
         self.traces = tuple(traces)
-        self._by_size: dict[int, list[int]] = {}
-        self._moments: dict[int, list[Array]] = {}
-        self._scales: dict[int, list[float]] = {}
-        first = traces[0]
-        for value, array in first.values.items():
-            if value not in first.hidden and array.dtype.kind in "fiub" and array.size:
-                self._by_size.setdefault(array.size, []).append(value)
-
-    def of_size(self, size: int) -> Sequence[int]:
-        """Values with that many elements, in order of execution."""
-        return self._by_size.get(size, ())
+        self._moments: dict[tuple[int, int], Array] = {}
+        self._scales: dict[tuple[int, int], float] = {}
 
     def array(self, value: int, probe: int) -> Array:
         """The numbers of a value on one probe."""
@@ -70,19 +63,19 @@ class Index:
 
     def scale(self, value: int, probe: int) -> float:
         """The unit in which errors of a value are counted; see `finite_scale`."""
-        if value not in self._scales:
-            self._scales[value] = [finite_scale(trace.values[value]) for trace in self.traces]
-        return self._scales[value][probe]
+        key = (value, probe)
+        if key not in self._scales:
+            self._scales[key] = finite_scale(self.array(value, probe))
+        return self._scales[key]
 
-    def matches(self, seen: Observation, among: Iterable[int] | None = None) -> list[Match]:
-        """Return every tensor that agrees with the observation on all probes, best first."""
+    def matches(self, seen: Observation, among: Iterable[int]) -> list[Match]:
+        """Return the tensors among some that agree with the observation on all its probes, best first."""
         size = seen.arrays[0].size
-        values = self.of_size(size) if among is None else [v for v in among if self._size(v) == size]
         moments = [_moments(array) for array in seen.arrays]
         found = [
             match
-            for value in values
-            if self._moments_agree(value, moments)
+            for value in dict.fromkeys(among)
+            if self._usable(value, size) and self._moments_agree(value, moments)
             for match in [self.match(seen, value)]
             if match is not None
         ]
@@ -93,15 +86,15 @@ class Index:
         shape = seen.arrays[0].shape
         plain = Layout(shape, None, seen.batch_axis)
         error = self.error(seen, value, plain)
-        if error <= TOLERANCE:
-            return Match(value, plain, error)
-        best: Match | None = None
+        best = Match(value, plain, error) if error <= TOLERANCE else None
+        if error <= _EXACT:
+            return best
         for permute in permutations(self.array(value, 0).shape):
             layout = Layout(shape, permute, seen.batch_axis)
             if self._sample_error(seen, value, layout) > TOLERANCE:
                 continue
             error = self.error(seen, value, layout)
-            if error <= TOLERANCE and (best is None or error < best.error):
+            if error <= TOLERANCE and (best is None or error < best.error / _CLEARLY):
                 best = Match(value, layout, error)
         return best
 
@@ -119,23 +112,25 @@ class Index:
         step = max(1, actual.size // _SAMPLE)
         return _rms(actual[::step], expected[::step]) / self.scale(value, 0)
 
-    def _size(self, value: int) -> int:
-        return int(self.array(value, 0).size)
+    def _usable(self, value: int, size: int) -> bool:
+        array = self.array(value, 0)
+        return array.size == size and array.dtype.kind in "fiub" and value not in self.traces[0].hidden
 
     def _moments_agree(self, value: int, moments: Sequence[Array]) -> bool:
-        if value not in self._moments:
-            self._moments[value] = [_moments(trace.values[value]) for trace in self.traces]
-        return all(
-            bool(np.all(np.abs(mine - theirs) <= _MOMENT_TOLERANCE * self.scale(value, probe)))
-            for probe, (mine, theirs) in enumerate(zip(self._moments[value], moments, strict=True))
-        )
+        for probe, theirs in enumerate(moments):
+            key = (value, probe)
+            if key not in self._moments:
+                self._moments[key] = _moments(self.array(value, probe))
+            if np.any(np.abs(self._moments[key] - theirs) > _MOMENT_TOLERANCE * self.scale(value, probe)):
+                return False
+        return True
 
 
 def indistinct(matches: Sequence[Match]) -> list[Match]:
     """Keep the matches that rounding cannot tell from the best one."""
     if not matches:
         return []
-    limit = max(4 * matches[0].error, _INDISTINCT)
+    limit = max(_CLEARLY * matches[0].error, _INDISTINCT)
     return [match for match in matches if match.error <= limit]
 
 

@@ -14,6 +14,7 @@ class Method(StrEnum):
     """How an alignment was found, from strongest to weakest."""
 
     INPUT = "input"
+    OUTPUT = "output"
     VALUES = "values"
     TOPOLOGY = "topology"
     LOOKAHEAD = "lookahead"

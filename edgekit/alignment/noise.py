@@ -1,8 +1,8 @@
 """Measure what rounding does to each layer of the reference, for `numerics.floors`.
 
-Two float64 passes over the trace, one of them with every input and weight moved by one unit of
-rounding. Layer by layer from float32 reference inputs they give the floor of the isolated error;
-from the model's inputs straight through they give the floor of the propagated error.
+Layer by layer from float32 reference inputs this gives the floor of the isolated error; from the model's
+inputs straight through it gives the floor of the propagated error. Each takes a float64 pass, which shows the
+rounding of PyTorch's own float32, and a float32 pass with every input and weight moved by a little.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from edgekit.alignment.model import Alignment, LayerAlignment
+from edgekit.alignment.flow import Flow
+from edgekit.alignment.model import Alignment
 from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import Noise, largest
-from edgekit.runtimes.trace import Array, Trace
+from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Trace
 
 _JITTER_SEED = 20240  # any constant: the same bundle must come out of the same export
 _EXACT = frozenset(
@@ -40,20 +40,39 @@ def measure(graph: Graph, alignment: Alignment, trace: Trace) -> dict[str, Layer
     Without a replay (a runtime that cannot compute in float64) the rounding terms are 0 and the floor
     rests on the unit of rounding alone.
     """
-    whole = _Whole(trace, {entry.value for entry in alignment.blobs.values()})
+    flow = Flow(trace)
+    errors = _whole(trace, {entry.value for entry in alignment.blobs.values()})
     found: dict[str, LayerNoise] = {}
     for entry in alignment.layers:
         layer = graph.layers[entry.index]
-        alone = _alone(trace, alignment, entry)
-        for blob in entry.outputs:
-            value = alignment.blobs[blob].value
-            reference = trace.values[value]
-            terms = _terms(layer, alignment, trace, entry, reference)
-            # Through unmatched layers the segment holds their arithmetic too.
-            exact = is_exact(layer) and entry.anchors == layer.inputs
-            found[blob] = LayerNoise(
-                _noise(reference, alone.get(value), terms, exact), _noise(reference, whole.get(value), terms, False)
-            )
+        sources = [alignment.blobs[blob].value for blob in entry.anchors]
+        values = [alignment.blobs[blob].value for blob in entry.outputs]
+        # Through unmatched layers the operations hold their arithmetic too.
+        exact = is_exact(layer) and entry.anchors == layer.inputs
+        alone = layer_noise(flow, layer, sources, values, exact=exact)
+        for blob, value in zip(entry.outputs, values, strict=True):
+            isolated = alone[value]
+            rounding, conditioning = errors.get(value, (0.0, 0.0))
+            propagated = Noise(rounding, conditioning, isolated.peak, isolated.terms)
+            found[blob] = LayerNoise(isolated, propagated)
+    return found
+
+
+def layer_noise(
+    flow: Flow, layer: Layer, sources: Sequence[int], targets: Iterable[int], *, exact: bool
+) -> dict[int, Noise]:
+    """Return the noise of the values that a layer makes out of its inputs' reference values."""
+    wanted = list(dict.fromkeys(targets))
+    if exact:
+        return {value: Noise(0.0, 0.0, largest(flow.trace.values[value]), exact=True) for value in wanted}
+    errors = _alone(flow, sources, [value for value in wanted if value not in sources])
+    found = {}
+    for value in wanted:
+        reference = flow.trace.values[value]
+        rounding, conditioning = errors.get(value, (0.0, 0.0))
+        found[value] = Noise(
+            rounding, conditioning, largest(reference), _terms(layer, flow, sources, reference)
+        )
     return found
 
 
@@ -64,65 +83,54 @@ def is_exact(layer: Layer) -> bool:
     return layer.type in _EXACT
 
 
-Pair = tuple[Array, Array]
-"""The same value in float64, without and with jitter."""
+Errors = tuple[float, float]
+"""Largest rounding error of float32, and what one unit of rounding in every input changes."""
 
 
-def _alone(trace: Trace, alignment: Alignment, entry: LayerAlignment) -> dict[int, Pair]:
-    if trace.replay is None or not entry.segment:
+def _alone(flow: Flow, sources: Sequence[int], targets: Sequence[int]) -> dict[int, Errors]:
+    cuts = [flow.cut(value, sources) for value in targets]
+    if not targets or any(cut is None for cut in cuts):
         return {}
-    given = {alignment.blobs[blob].value for blob in entry.anchors}
-    targets = [alignment.blobs[blob].value for blob in entry.outputs]
-    targets = [value for value in dict.fromkeys(targets) if value not in given]
-    if not targets or any(trace.segment(value, given) is None for value in targets):
+    nodes = sorted({node for cut in cuts if cut is not None for node in cut.nodes})
+    arrays = {value: flow.trace.values[source] for value, source in flow.inputs(nodes, sources).items()}
+    return _errors(flow.trace, nodes, arrays, targets)
+
+
+def _whole(trace: Trace, values: Iterable[int]) -> dict[int, Errors]:
+    """Of a run from the model's inputs."""
+    targets = [value for value in values if value in trace.producers]
+    arrays = {value: trace.values[value] for value in trace.inputs.values()}
+    return _errors(trace, range(len(trace.nodes)), arrays, targets)
+
+
+def _errors(
+    trace: Trace, nodes: Sequence[int], given: Mapping[int, Array], targets: Sequence[int]
+) -> dict[int, Errors]:
+    if trace.replay is None:
         return {}
-    arrays = {value: trace.values[value] for value in given}
-    plain = trace.replay.run(entry.segment, arrays, targets, None)
-    moved = trace.replay.run(entry.segment, arrays, targets, _JITTER_SEED + entry.index)
-    return {value: (plain[value], moved[value]) for value in targets}
-
-
-class _Whole:
-    """The float64 values of a run from the model's inputs, with and without jitter."""
-
-    def __init__(self, trace: Trace, values: Iterable[int]) -> None:
-        self._pairs: Mapping[int, Pair] = {}
-        if trace.replay is None:
-            return
-        targets = [value for value in values if value in trace.producers]
-        arrays = {value: trace.values[value] for value in trace.inputs.values()}
-        nodes = range(len(trace.nodes))
-        plain = trace.replay.run(nodes, arrays, targets, None)
-        moved = trace.replay.run(nodes, arrays, targets, _JITTER_SEED)
-        self._pairs = {value: (plain[value], moved[value]) for value in targets}
-
-    def get(self, value: int) -> Pair | None:
-        return self._pairs.get(value)
-
-
-def _noise(reference: Array, pair: Pair | None, terms: int, exact: bool) -> Noise:
-    peak = largest(reference)
-    if pair is None or exact:
-        return Noise(0.0, 0.0, peak, terms, exact)
-    plain, moved = pair
-    return Noise(_distance(reference, plain), _distance(plain, moved), peak, terms)
+    seed = _JITTER_SEED + (nodes[0] if nodes else 0)
+    plain = trace.replay.run(nodes, given, targets, None)
+    rounding = {value: _distance(trace.values[value], plain.pop(value)) for value in targets}
+    moved = trace.replay.run(nodes, given, targets, seed, wide=False)
+    scale = JITTER / NARROW_JITTER
+    return {
+        value: (rounding[value], scale * _distance(trace.values[value], moved.pop(value)))
+        for value in targets
+    }
 
 
 def _distance(left: Array, right: Array) -> float:
     """max|left - right| where both are finite."""
     if left.dtype.kind != "f":
         return 0.0
-    difference = np.abs(np.subtract(left, right, dtype=np.float64))
-    return largest(difference)
+    return largest(np.subtract(left, right, dtype=np.float64))
 
 
-def _terms(
-    layer: Layer, alignment: Alignment, trace: Trace, entry: LayerAlignment, reference: Array
-) -> int:
-    sizes: Sequence[int] = [trace.values[alignment.blobs[blob].value].size for blob in entry.anchors]
-    if not sizes or reference.size == 0:
+def _terms(layer: Layer, flow: Flow, sources: Sequence[int], reference: Array) -> int:
+    """How many numbers are added up for one element of the result, as far as the floor's rule asks."""
+    if not sources or reference.size == 0:
         return 1
+    size = int(flow.trace.values[sources[0]].size)
     if layer.type in _SUMS:
-        return max(1, sizes[0] // reference.size)
-    return sizes[0] if layer.type in _NORMS else 1
-
+        return max(1, size // reference.size)
+    return size if layer.type in _NORMS else 1

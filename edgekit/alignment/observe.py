@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.alignment.layout import Layout, contiguous
 from edgekit.alignment.matching import Observation, observations
-from edgekit.devices import Device
+from edgekit.devices import Device, Reply, WorkerCrashed
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import CALM, Case, Feed, run_cases
 from edgekit.runtimes.trace import Array, Trace
+
+_MOST_CRASHES = 24
+_STEP = re.compile(r"blob (?P<blob>.+) of case (?P<case>\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Probe:
 
 
 class Observer:
-    """Runs questions on every probe input in one worker process."""
+    """Runs questions on the probe inputs in one worker process."""
 
     def __init__(self, artefact: Artefact, traces: Sequence[Trace]) -> None:
         self._artefact = artefact
@@ -56,34 +60,83 @@ class Observer:
         self._arrays: dict[tuple[int, int, Layout], Array] = {}
         self._integers = integer_blobs(traces[0], artefact)
 
-    def ask(self, questions: Sequence[Probe]) -> list[dict[str, Observation]]:
-        """Answer each question with what ncnn gave for its blobs (those that it gave)."""
-        cases = [
-            Case(
-                id=f"{number}.{probe}",
-                inputs={
-                    blob: Feed(self._array(probe, value, layout), layout.batch_axis)
-                    for blob, (value, layout) in question.injection.items()
-                },
-                outputs=question.blobs,
-                integers=self._integers & frozenset(question.blobs),
-            )
+    def ask(self, questions: Sequence[Probe], probes: int | None = None) -> list[dict[str, Observation]]:
+        """Answer each question with what ncnn gave for its blobs (those that it gave).
+
+        `probes` limits the number of probe inputs. A question on which ncnn dies is answered as far as it can
+        be: what ncnn died of is left out, with all that depends on it.
+        """
+        count = len(self._traces) if probes is None else min(probes, len(self._traces))
+        cases = {
+            f"{number}.{probe}": self._case(number, probe, question)
             for number, question in enumerate(questions)
-            for probe in range(len(self._traces))
-        ]
-        reply = run_cases(self._artefact.device, self._artefact.param, self._artefact.weights, cases, CALM)
-        reply.close()  # the tensors stay mapped
-        names = [[f"{number}.{probe}" for probe in range(len(self._traces))] for number in range(len(questions))]
+            for probe in range(count)
+        }
+        reply = self._run(cases) if cases else None
+        if reply is None:
+            return [{} for _ in questions]
+        ids = [[f"{number}.{probe}" for probe in range(count)] for number in range(len(questions))]
         return [
-            observations(question.blobs, reply.tensors, reply.batch_axes, ids)
-            for question, ids in zip(questions, names, strict=True)
+            observations(question.blobs, reply.tensors, reply.batch_axes, names)
+            for question, names in zip(questions, ids, strict=True)
         ]
+
+    def _case(self, number: int, probe: int, question: Probe) -> Case:
+        inputs = {
+            blob: Feed(self._array(probe, value, layout), layout.batch_axis)
+            for blob, (value, layout) in question.injection.items()
+        }
+        integers = self._integers & frozenset(question.blobs)
+        return Case(f"{number}.{probe}", inputs, question.blobs, integers=integers)
+
+    def _run(self, cases: dict[str, Case]) -> Reply | None:
+        """Run the cases; after a crash run them again without what ncnn died of."""
+        for _ in range(_MOST_CRASHES):
+            try:
+                reply = run_cases(
+                    self._artefact.device,
+                    self._artefact.param,
+                    self._artefact.weights,
+                    [case for case in cases.values() if case.outputs],
+                    CALM,
+                )
+            except WorkerCrashed as crash:
+                blob, case = _crash_site(crash)
+                if case not in cases:
+                    raise
+                below = {*descendants(self._artefact.graph, blob), blob}
+                # A case and its sisters on the other probes: a blob counts when all of them answer.
+                for sister in [each for each in cases if each.partition(".")[0] == case.partition(".")[0]]:
+                    kept = tuple(each for each in cases[sister].outputs if each not in below)
+                    cases[sister] = replace(cases[sister], outputs=kept)
+            else:
+                reply.close()  # the tensors stay mapped
+                return reply
+        return None
 
     def _array(self, probe: int, value: int, layout: Layout) -> Array:
         key = (probe, value, layout)
         if key not in self._arrays:
             self._arrays[key] = contiguous(layout.apply(self._traces[probe].values[value]))
         return self._arrays[key]
+
+
+def _crash_site(crash: WorkerCrashed) -> tuple[str, str]:
+    """Return blob and case at which the worker died, empty where it says nothing of the kind."""
+    match = _STEP.fullmatch(crash.step)
+    return (match["blob"], match["case"]) if match else ("", "")
+
+
+def descendants(graph: Graph, blob: str) -> set[str]:
+    """Return the blobs that are computed from a blob."""
+    found: set[str] = set()
+    pending = [blob]
+    while pending:
+        for index in graph.blobs[pending.pop()].consumers:
+            fresh = [output for output in graph.layers[index].outputs if output not in found]
+            found.update(fresh)
+            pending.extend(fresh)
+    return found
 
 
 def integer_blobs(trace: Trace, artefact: Artefact) -> frozenset[str]:

@@ -1,314 +1,367 @@
-"""Place the blobs below a fault: assume a tensor, inject it, and see whether what follows matches again.
+"""Find the alignment that blames the fewest layers, and those whose operations fit them.
 
-First the walk is resumed from reference tensors, which is all that a deep net of honest but chaotic
-rounding needs. Where it still stops, two things may be true of the layer it stops at:
-
-  its output is wrong    some tensor downstream of its inputs is what it should have made: inject each one
-                         and count how many of the following layers match again;
-  its input is wrong     the layer before dropped an activation, say, and what it made looks like the tensor
-                         before the activation: inject what follows that tensor and see whether this layer
-                         matches.
-
-The second is tried first, because a layer that matches the reference bit for bit is strong evidence.
+Every aligned layer is run alone on reference tensors. Where it does not give what it should, or cannot be
+aligned, or fits its operations badly, hypotheses are tried (`hypotheses`): each is injected, the layers
+around it run alone again, and the one under which the fewest of them fail is kept. With equal counts the
+better fit of layers to operations decides, and without any difference nothing is changed: a wrong
+alignment is worse than none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-
-from edgekit.alignment import families
+from edgekit.alignment import hypotheses
 from edgekit.alignment.layout import Layout
-from edgekit.alignment.matching import Match, Observation
-from edgekit.alignment.model import BlobAlignment, Method
-from edgekit.alignment.observe import Observer, Port, Probe, blobs_of
-from edgekit.alignment.walk import State, rechoose, walk_layers
-from edgekit.graph import Layer
+from edgekit.alignment.matching import TOLERANCE, Match, Observation
+from edgekit.alignment.model import Method
+from edgekit.alignment.noise import is_exact, layer_noise
+from edgekit.alignment.observe import Observer, Probe, blobs_of
+from edgekit.alignment.state import Changes, State
+from edgekit.alignment.walk import align_blob, settle, walk_layers
+from edgekit.numerics.floors import Noise, floor, largest
 
+_CLEARLY = 3.0
+_ROUNDING = 1e-7
+_BADLY = 0.4  # strain that makes a layer doubtful; reading a twin does not
+_PER_STRAIN = 0.5  # what strain weighs against a failing layer
+_BETTER = 0.1  # smallest gain that counts
 _AHEAD = 6
-_MOST_HYPOTHESES = 16
-_MOST_ROUNDS = 64
+_MOST_STOPS = 6
+_MOST_DOUBTS = 12
+_MOST_JOINT = 12
+_MOST_ROUNDS = 40
 
 
-def repair(
-    state: State,
-    observer: Observer,
-    outputs: Sequence[Port],
-    left: Sequence[int],
-    seen: Mapping[str, Observation],
-) -> list[str]:
-    """Align what the first walk left over, as far as evidence goes; return the blobs put right."""
-    suspects: list[str] = []
-    known = {port.blob: state.trace.outputs[port.name] for port in outputs}
-    given_up: set[int] = set()
-    latest = dict(seen)
+@dataclass(slots=True)
+class _Repair:
+    """The knowledge that grows from round to round."""
+
+    state: State
+    observer: Observer
+    alone: dict[int, dict[str, Observation]] = field(default_factory=dict)
+    noises: dict[tuple[int, int, frozenset[int]], Noise] = field(default_factory=dict)
+    given_up: dict[int, tuple[object, ...]] = field(default_factory=dict)
+    suspects: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A hypothesis: the changes, and the layers whose runs alone it alters."""
+
+    changes: Changes
+    state: State
+
+
+def repair(state: State, observer: Observer, left: Sequence[int]) -> list[str]:
+    """Put right what the first walk left over or got wrong; return the blobs whose numbers do not match."""
+    work = _Repair(state, observer)
     for _ in range(_MOST_ROUNDS):
-        left = _resume(state, observer, left, latest)
-        stops = [index for index in _stops(state, left) if index not in given_up]
-        if not stops:
+        left = _resume(work, left)
+        _run_alone(work)
+        doubts = _doubts(work, left)
+        if not doubts or not _decide(work, doubts, left):
             break
-        for index in stops:
-            blob = _put_right(state, observer, index, latest, known)
-            if blob is None:
-                given_up.add(index)
-            else:
-                suspects.append(blob)
-    return suspects
+    return [blob for blob in dict.fromkeys(work.suspects) if blob in state.chosen]
 
 
-def _resume(
-    state: State, observer: Observer, left: Sequence[int], latest: dict[str, Observation]
-) -> list[int]:
-    """Go on from reference tensors until nothing new is aligned; return the layers still left."""
-    while left:
-        injection = _injection(state, {blob for index in left for blob in _anchors(state, index)})
-        (seen,) = observer.ask([Probe(injection, blobs_of(state.graph, left))])
-        latest.update(seen)
-        rest = walk_layers(state, seen, left)
-        if len(rest) == len(left):
-            return rest
-        left = rest
-    return []
-
-
-def _anchors(state: State, index: int) -> tuple[str, ...]:
-    return state.anchors(state.graph.layers[index].inputs)
+def _resume(work: _Repair, left: Sequence[int]) -> list[int]:
+    """Walk on from reference tensors until nothing new is aligned; return the layers still left."""
+    state = work.state
+    rest = [
+        index for index in left if any(blob not in state.chosen for blob in state.graph.layers[index].outputs)
+    ]
+    while rest:
+        anchors = {blob for index in rest for blob in state.anchors(state.graph.layers[index].inputs)}
+        (seen,) = work.observer.ask([Probe(_injection(state, anchors), blobs_of(state.graph, rest))])
+        before = len(rest)
+        rest = walk_layers(state, seen, rest)
+        if len(rest) == before:
+            break
+        settle(state, [blob for blob in blobs_of(state.graph, left) if blob in state.alternatives])
+    return rest
 
 
 def _injection(state: State, blobs: Iterable[str]) -> dict[str, tuple[int, Layout]]:
     return {blob: (state.chosen[blob].value, state.chosen[blob].layout) for blob in sorted(blobs)}
 
 
-def _stops(state: State, left: Sequence[int]) -> list[int]:
-    """The first layers of the unaligned regions that do not end in aligned layers again.
+def isolation(state: State, index: int) -> Probe:
+    """The question that runs one layer alone: reference in at its anchors, its outputs out."""
+    layer = state.graph.layers[index]
+    return Probe(_injection(state, state.anchors(layer.inputs)), layer.outputs)
 
-    A region whose every way down is aligned again is no fault: ncnn only takes other steps there.
-    """
-    open_layers: set[int] = set()
-    for index in reversed(left):
-        layer = state.graph.layers[index]
-        readers = [
-            reader
-            for blob in layer.outputs
-            if blob not in state.chosen
-            for reader in state.graph.blobs[blob].consumers
-        ]
-        if not readers or any(
-            reader in open_layers or _reads_from_afar(state, reader, index) for reader in readers
-        ):
-            open_layers.add(index)
-    return [
+
+# -- every layer alone ----------------------------------------------------------------------------------
+
+
+def _run_alone(work: _Repair) -> None:
+    """Run the aligned layers alone, those that were not yet as they stand; decide near-ties by that."""
+    state = work.state
+    todo = [
         index
-        for index in sorted(open_layers)
-        if all(blob in state.chosen for blob in state.graph.layers[index].inputs)
+        for index, layer in enumerate(state.graph.layers)
+        if index not in work.alone
+        and layer.type not in ("Input", "Split")
+        and any(blob in state.chosen for blob in layer.outputs)
     ]
+    moved: list[str] = []
+    answers = work.observer.ask([isolation(state, index) for index in todo], probes=1)
+    for index, seen in zip(todo, answers, strict=True):
+        work.alone[index] = seen
+        for blob in state.graph.layers[index].outputs:
+            better = _clearly_better(state, index, blob, seen.get(blob))
+            if better is not None:
+                state.choose(blob, better, Method.TOPOLOGY, 0.9)
+                moved.append(blob)
+    for blob in moved:
+        _forget(work, blob, producer=False)
+    if moved:
+        _run_alone(work)
 
 
-def _reads_from_afar(state: State, reader: int, index: int) -> bool:
-    """Whether a reader is unaligned without being part of the walk (nothing to observe)."""
-    outputs = state.graph.layers[reader].outputs
-    return reader > index and bool(outputs) and not any(blob in state.chosen for blob in outputs)
-
-
-def _put_right(
-    state: State,
-    observer: Observer,
-    index: int,
-    latest: Mapping[str, Observation],
-    known: Mapping[str, int],
-) -> str | None:
-    """Try the hypotheses for one layer; commit the best supported one and return its blob."""
-    layer = state.graph.layers[index]
-    blob = _wrong_input(state, observer, layer)
-    if blob is not None:
-        return blob
-    return _wrong_output(state, observer, index, latest, known)
-
-
-# -- its input is wrong --------------------------------------------------------------------------------
-
-
-def _wrong_input(state: State, observer: Observer, layer: Layer) -> str | None:
-    trials: list[tuple[str, Match]] = []
-    for blob in layer.inputs:
-        entry = state.chosen[blob]
-        producer = state.graph.layers[state.graph.blobs[blob].producer]
-        if producer.type == "Input":
+def _clearly_better(state: State, index: int, blob: str, seen: Observation | None) -> Match | None:
+    """An alternative that a layer alone agrees with clearly better: in a whole run rounding had piled up."""
+    others = state.alternatives.get(blob, ())
+    if seen is None or len(others) < 2 or blob in state.pinned:
+        return None
+    current = state.chosen[blob]
+    here = max(state.index.error(seen, current.value, current.layout), _ROUNDING)
+    sources = state.sources(state.graph.layers[index])
+    better: Match | None = None
+    for match in others:
+        if match.value == current.value or state.flow.cut(match.value, sources) is None:
             continue
-        for value in _following(state, [entry.value])[:_MOST_HYPOTHESES]:
-            if state.trace.values[value].size == state.trace.values[entry.value].size:
-                trials.append((blob, Match(value, entry.layout, 0.0)))
-    if not trials:
-        return None
-    questions = []
-    for blob, match in trials:
-        injection = _injection(state, layer.inputs)
-        injection[blob] = (match.value, match.layout)
-        questions.append(Probe(injection, layer.outputs))
-    best: tuple[float, str, Match] | None = None
-    for (blob, match), seen in zip(trials, observer.ask(questions), strict=True):
-        trial = _copy(state)
-        rechoose(trial, blob, match)
-        walk_layers(trial, seen, [state.graph.layers.index(layer)])
-        if all(output in trial.chosen for output in layer.outputs):
-            error = max(trial.chosen[output].error for output in layer.outputs)
-            if best is None or error < best[0]:
-                best = (error, blob, match)
-    if best is None:
-        return None
-    _, blob, match = best
-    _commit(state, blob, match, Method.LOOKAHEAD, 0.8)
-    return blob
+        error = state.index.error(seen, match.value, match.layout)
+        if max(error, _ROUNDING) * _CLEARLY < here and (better is None or error < better.error):
+            better = Match(match.value, match.layout, error)
+    return better
 
 
-def _following(state: State, values: Sequence[int], most: int = 24) -> list[int]:
-    """Trace values downstream of `values` that they cut off from the inputs, nearest first."""
-    trace = state.trace
-    reached = set(values)
-    found: list[int] = []
-    start = min((trace.order(value) for value in values), default=-1)
-    candidates = sorted({node for value in values for node in trace.consumers.get(value, ())})
-    seen: set[int] = set()
-    while candidates and len(found) < most:
-        node = candidates.pop(0)
-        if node in seen:
-            continue
-        seen.add(node)
-        for value in trace.nodes[node].outputs:
-            if value in trace.hidden:
-                reached.add(value)
-            elif trace.segment(value, values) is not None:
-                reached.add(value)
-                found.append(value)
-            else:
-                continue
-            candidates = sorted({*candidates, *trace.consumers.get(value, ())})
-    return [value for value in found if trace.order(value) > start]
+def _forget(work: _Repair, blob: str, *, producer: bool = True) -> None:
+    """Let the layers around a changed blob be run and doubted again."""
+    around = {*work.state.readers(blob)} | ({work.state.graph.blobs[blob].producer} if producer else set())
+    for index in around:
+        work.alone.pop(index, None)
 
 
-# -- its output is wrong -------------------------------------------------------------------------------
+def _fails(work: _Repair, state: State, index: int, seen: Mapping[str, Observation]) -> bool:
+    """Whether a layer alone misses its tensors by more than rounding explains: the rule of the verdict."""
+    return any(
+        _misses(work, state, index, blob, seen.get(blob))
+        for blob in state.graph.layers[index].outputs
+        if blob in state.chosen
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Hypothesis:
-    blob: str
-    match: Match
-    prior: tuple[bool, ...]
-    likeness: float
-
-
-def _wrong_output(
-    state: State,
-    observer: Observer,
-    index: int,
-    latest: Mapping[str, Observation],
-    known: Mapping[str, int],
-) -> str | None:
+def _misses(work: _Repair, state: State, index: int, blob: str, seen: Observation | None) -> bool:
+    entry = state.chosen[blob]
+    if seen is None or seen.arrays[0].shape != entry.layout.shape or not seen.finite:
+        return True
+    expected = entry.layout.apply(state.trace.values[entry.value])
+    if expected.dtype.kind != "f":
+        return not np.array_equal(seen.arrays[0], expected)
+    error = largest(np.subtract(seen.arrays[0], expected))
     layer = state.graph.layers[index]
-    blob = next(output for output in layer.outputs if output not in state.chosen)
-    if blob in known:
-        return None  # an output of the model: what it should be is told, not found
-    hypotheses = _hypotheses(state, index, blob, latest.get(blob))
-    if not hypotheses:
-        return None
-    ahead = _downstream(state, index)
-    questions = [_ahead_question(state, hypothesis, ahead) for hypothesis in hypotheses]
-    scored = []
-    for hypothesis, seen in zip(hypotheses, observer.ask(questions), strict=True):
-        trial = _copy(state)
-        _commit(trial, blob, hypothesis.match, Method.LOOKAHEAD, 0.7)
-        rest = walk_layers(trial, seen, ahead)
-        scored.append((len(ahead) - len(rest), hypothesis))
-    best = max(scored, key=lambda pair: (pair[0], tuple(not flag for flag in pair[1].prior), pair[1].likeness))
-    matched, hypothesis = best
-    if matched == 0 and not _trusted(hypothesis, [other for _, other in scored]):
-        return None
-    method, confidence = (Method.LOOKAHEAD, 0.7) if matched else (Method.STRUCTURE, 0.4)
-    _commit(state, blob, hypothesis.match, method, confidence)
-    return blob
-
-
-def _trusted(best: _Hypothesis, others: Sequence[_Hypothesis]) -> bool:
-    """Without support from what follows, structure must single the hypothesis out."""
-    rivals = [other for other in others if other is not best and other.prior == best.prior]
-    return not any(best.prior) and not rivals
-
-
-def _hypotheses(state: State, index: int, blob: str, seen: Observation | None) -> list[_Hypothesis]:
-    layer = state.graph.layers[index]
-    trace = state.trace
+    exact = is_exact(layer) and all(each in state.chosen for each in layer.inputs)
+    if error == 0 or (error <= floor(Noise(0.0, 0.0, largest(expected))) and not exact):
+        return False  # no need to measure how much more rounding would explain
     sources = state.sources(layer)
-    allowed = families.last_ops(layer)
-    known_nodes = state.weights.get(index, frozenset())
-    found = []
-    for value in _following(state, sources):
-        segment = trace.segment(value, sources) or ()
-        producer = trace.nodes[trace.producers[value]]
-        products = [node for node in segment if families.short(trace.nodes[node].op) in families.PRODUCTS]
-        prior = (
-            bool(known_nodes) and not known_nodes.intersection(products),
-            families.is_weighted(layer) and len(products) != 1,
-            allowed is not None and families.short(producer.op) not in allowed,
-            families.is_view(producer.op) != families.is_view_layer(layer),
+    key = (index, entry.value, frozenset(sources))
+    if key not in work.noises:
+        noise = layer_noise(state.flow, layer, sources, [entry.value], exact=exact)
+        work.noises[key] = noise[entry.value]
+    return error > floor(work.noises[key])
+
+
+def _is_far(state: State, index: int, seen: Mapping[str, Observation]) -> bool:
+    """Whether a layer alone gives something that looks like another tensor altogether."""
+    for blob in state.graph.layers[index].outputs:
+        entry, found = state.chosen.get(blob), seen.get(blob)
+        if entry is None:
+            continue
+        if found is None or found.arrays[0].shape != entry.layout.shape:
+            return True
+        if state.index.error(found, entry.value, entry.layout) > TOLERANCE:
+            return True
+    return False
+
+
+# -- doubts and their hypotheses ------------------------------------------------------------------------
+
+
+def _doubts(work: _Repair, left: Sequence[int]) -> list[int]:
+    """The layers to make hypotheses about: the first of each unaligned stretch, failing ones, bad fits."""
+    state = work.state
+    stops = [
+        index
+        for index in left
+        if all(blob in state.chosen for blob in state.graph.layers[index].inputs)
+        and not _is_given_up(work, index)
+    ]
+    doubtful = [
+        index
+        for index, seen in work.alone.items()
+        if not _is_given_up(work, index)
+        and (
+            state.layer_strain(index) >= _BADLY
+            or (_is_far(state, index, seen) and _fails(work, state, index, seen))
         )
-        array = trace.values[value]
-        if seen is not None and seen.arrays[0].size == array.size:
-            layout = Layout(seen.arrays[0].shape, None, seen.batch_axis)
-        else:
-            layout = Layout(_without_batch(array.shape))
-        found.append(_Hypothesis(blob, Match(value, layout, 0.0), prior, _likeness(state, value, layout, seen)))
-    found.sort(key=lambda item: (item.prior, -item.likeness))
-    return found[:_MOST_HYPOTHESES]
+    ]
+    return sorted({*stops[:_MOST_STOPS], *doubtful[:_MOST_DOUBTS]})
 
 
-def _without_batch(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape or (1,)
+def _is_given_up(work: _Repair, index: int) -> bool:
+    return work.given_up.get(index) == _circumstances(work.state, index)
 
 
-def _likeness(state: State, value: int, layout: Layout, seen: Observation | None) -> float:
-    """Cosine of what ncnn made and the hypothesis; a fault rarely turns a tensor by much."""
-    expected = layout.apply(state.trace.values[value]).reshape(-1)
-    if seen is None or seen.arrays[0].size != expected.size:
-        return 0.0
-    actual = seen.arrays[0].reshape(-1)
-    product = float(np.linalg.norm(actual)) * float(np.linalg.norm(expected))
-    cosine = float(np.dot(actual, expected)) / product if product > 0 else 0.0
-    return cosine if np.isfinite(cosine) else 0.0
+def _circumstances(state: State, index: int) -> tuple[object, ...]:
+    """What the hypotheses about a layer depend on."""
+    layer = state.graph.layers[index]
+    around = [*layer.inputs, *layer.outputs]
+    for blob in layer.outputs:
+        for reader in state.readers(blob):
+            around.extend(state.graph.layers[reader].outputs)
+    return tuple(
+        (state.chosen[blob].value, state.chosen[blob].layout) if blob in state.chosen else None
+        for blob in around
+    )
 
 
-def _downstream(state: State, index: int) -> list[int]:
-    """The next unaligned layers below one layer, in file order."""
-    reached = set(state.graph.layers[index].outputs)
-    found: list[int] = []
-    for later in range(index + 1, len(state.graph.layers)):
+def _changes(work: _Repair, index: int) -> list[Changes]:
+    """Everything that may be the matter with a layer: an input, its output, or both."""
+    state, layer = work.state, work.state.graph.layers[index]
+    open_blobs = [blob for blob in layer.outputs if blob not in state.chosen]
+    inputs = hypotheses.of_inputs(state, index)
+    if not open_blobs:
+        return inputs
+    blob, seen = open_blobs[0], work.alone.get(index, {})
+    outputs = hypotheses.of_output(state, index, blob, seen.get(blob))
+    joint = []
+    for change in inputs:
+        below = hypotheses.of_output(_trial(state, change).state, index, blob, seen.get(blob))[:1]
+        joint += [{**change, **each} for each in below if _fits(state, index, {**change, **each})]
+    return [*inputs, *outputs, *joint[:_MOST_JOINT]]
+
+
+def _fits(state: State, index: int, change: Changes) -> bool:
+    return _trial(state, change).state.layer_strain(index) < _BADLY
+
+
+def _tested(state: State, index: int, changes: Sequence[Changes], left: Sequence[int]) -> list[int]:
+    """The layers that tell hypotheses about one layer apart: around changed blobs, and unaligned below."""
+    blobs = {blob for change in changes for blob in change}
+    around = {index}
+    for blob in blobs:
+        around.add(state.graph.blobs[blob].producer)
+        around.update(state.readers(blob))
+    reached = {blob for number in around for blob in state.graph.layers[number].outputs}
+    ahead = 0
+    for later in left:
         layer = state.graph.layers[later]
-        if not reached.intersection(layer.inputs):
+        if later > index and ahead < _AHEAD and reached.intersection(layer.inputs):
+            reached.update(layer.outputs)
+            around.add(later)
+            ahead += 1
+    return sorted(number for number in around if state.graph.layers[number].type not in ("Input", "Split"))
+
+
+def _decide(work: _Repair, doubts: Sequence[int], left: Sequence[int]) -> bool:
+    """Try the hypotheses about all doubtful layers in one go; keep the best of each. True if any was kept."""
+    state = work.state
+    _run_unaligned(work, [index for index in doubts if index in left])
+    trials: list[tuple[int, list[int], list[_Trial]]] = []
+    for index in doubts:
+        changes = _changes(work, index)
+        tested = _tested(state, index, changes, left)
+        trials.append((index, tested, [_trial(state, {}), *(_trial(state, each) for each in changes)]))
+    questions = [
+        isolation(trial.state, number)
+        for _, tested, options in trials
+        for trial in options
+        for number in tested
+    ]
+    answers = iter(work.observer.ask(questions, probes=1))
+    touched: set[int] = set()
+    kept = False
+    for index, tested, options in trials:
+        seen = [[next(answers) for _ in tested] for _ in options]
+        scores = [_score(work, trial.state, tested, each) for trial, each in zip(options, seen, strict=True)]
+        best = min(range(len(options)), key=lambda place: (_blame(scores[place]), place))
+        if not _is_better(scores[best], scores[0]):
+            best = _by_structure(state, index, options, scores) if index in left else 0
+        if best == 0 or touched.intersection(tested):
+            if best == 0:
+                work.given_up[index] = _circumstances(state, index)
             continue
-        if any(output in state.chosen for output in layer.outputs):
+        touched.update(tested)
+        kept = True
+        _keep(work, options[best].changes, confident=_is_better(scores[best], scores[0]))
+    return kept
+
+
+def _run_unaligned(work: _Repair, layers: Sequence[int]) -> None:
+    state = work.state
+    answers = work.observer.ask([isolation(state, index) for index in layers], probes=1)
+    work.alone.update(zip(layers, answers, strict=True))
+
+
+def _trial(state: State, changes: Changes) -> _Trial:
+    trial = state.copy()
+    for blob, match in changes.items():
+        trial.choose(blob, match, Method.LOOKAHEAD, 0.7)
+        trial.alternatives.pop(blob, None)
+    return _Trial(changes, trial)
+
+
+Score = tuple[int, float]
+"""How many of the tested layers fail, and how badly they fit their operations."""
+
+
+def _score(
+    work: _Repair, trial: State, tested: Sequence[int], answers: Sequence[Mapping[str, Observation]]
+) -> Score:
+    fails, strain = 0, 0.0
+    for index, seen in zip(tested, answers, strict=True):
+        layer = trial.graph.layers[index]
+        for blob in layer.outputs:
+            if blob not in trial.chosen:
+                align_blob(trial, index, blob, seen.get(blob))
+        if any(blob not in trial.chosen for blob in layer.outputs):
+            fails += 1
             continue
-        reached.update(layer.outputs)
-        found.append(later)
-        if len(found) == _AHEAD:
-            break
-    return found
+        fails += _fails(work, trial, index, seen)
+        strain += trial.layer_strain(index)
+    return fails, strain
 
 
-def _ahead_question(state: State, hypothesis: _Hypothesis, ahead: Sequence[int]) -> Probe:
-    trial = _copy(state)
-    _commit(trial, hypothesis.blob, hypothesis.match, Method.LOOKAHEAD, 0.7)
-    injection = _injection(trial, {blob for index in ahead for blob in _anchors(trial, index)})
-    injection[hypothesis.blob] = (hypothesis.match.value, hypothesis.match.layout)
-    return Probe(injection, blobs_of(state.graph, ahead))
+def _blame(score: Score) -> float:
+    return score[0] + _PER_STRAIN * score[1]
 
 
-def _commit(state: State, blob: str, match: Match, method: Method, confidence: float) -> None:
-    if blob in state.chosen:
-        rechoose(state, blob, match)
-    state.chosen[blob] = BlobAlignment(blob, match.value, match.layout, method, confidence, match.error)
-    state.alternatives[blob] = (match,)
+def _is_better(score: Score, than: Score) -> bool:
+    """Less blame; but where no layer fails, none is made to: a layer that fits badly is no evidence alone."""
+    return _blame(score) <= _blame(than) - _BETTER and (than[0] > 0 or score[0] == 0)
 
 
-def _copy(state: State) -> State:
-    return State(state.graph, state.index, dict(state.chosen), dict(state.alternatives), state.weights)
+def _by_structure(state: State, index: int, options: Sequence[_Trial], scores: Sequence[Score]) -> int:
+    """Without evidence from the layers around, take a hypothesis that alone fits the layer perfectly."""
+    fitting = [
+        place
+        for place in range(1, len(options))
+        if scores[place][0] <= scores[0][0]
+        and options[place].state.layer_strain(index) == 0
+        and all(blob in options[place].state.chosen for blob in state.graph.layers[index].outputs)
+    ]
+    return fitting[0] if len(fitting) == 1 else 0
+
+
+def _keep(work: _Repair, changes: Changes, *, confident: bool) -> None:
+    method, confidence = (Method.LOOKAHEAD, 0.7) if confident else (Method.STRUCTURE, 0.4)
+    for blob, match in changes.items():
+        work.state.choose(blob, match, method, confidence)
+        work.state.alternatives.pop(blob, None)
+        work.suspects.append(blob)
+        _forget(work, blob)

@@ -1,65 +1,34 @@
 """Walk the layers in order and give each blob the tensor that its numbers and its place allow.
 
-A tensor is accepted for a blob when the numbers agree on every probe *and* the tensors already given
-to the layer's inputs cut the PyTorch graph before it: nothing may reach it around them. The cut is what
-tells identical branches, repeated blocks and dead activations apart where the numbers cannot.
+A tensor is accepted for a blob when the numbers agree on every probe *and* it can be computed from the
+tensors already given to the layer's inputs: nothing may reach it around them. Where several do, the one
+whose operations the layer fits best is taken; `settle` revises that when later layers disagree.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from edgekit.alignment import families
-from edgekit.alignment.matching import Index, Match, Observation, indistinct
+from edgekit.alignment.matching import Match, Observation, indistinct
 from edgekit.alignment.model import BlobAlignment, Method
-from edgekit.graph import Graph, Layer
+from edgekit.alignment.state import Changes, State
+from edgekit.graph import Layer
 from edgekit.runtimes.trace import Trace
 
+_FAR = 40
+"""Operations away, for layers below a stretch that ncnn computes in other steps."""
 _MOST_COMBINATIONS = 64
-
-
-@dataclass(slots=True)
-class State:
-    """What is known so far: the tensor of each aligned blob, and what else its numbers would allow."""
-
-    graph: Graph
-    index: Index
-    chosen: dict[str, BlobAlignment] = field(default_factory=dict)
-    alternatives: dict[str, tuple[Match, ...]] = field(default_factory=dict)
-    weights: Mapping[int, frozenset[int]] = field(default_factory=dict)
-    """Layer index -> trace nodes that have its weights; see `weights.fingerprints`."""
-
-    @property
-    def trace(self) -> Trace:
-        """The trace whose structure counts (the traces of all probes have the same)."""
-        return self.index.traces[0]
-
-    def anchors(self, blobs: Iterable[str]) -> tuple[str, ...]:
-        """Return the nearest aligned blobs at or above `blobs`, walking up through unmatched layers."""
-        found: dict[str, None] = {}
-        seen: set[str] = set()
-        pending = list(blobs)
-        while pending:
-            blob = pending.pop(0)
-            if blob in seen:
-                continue
-            seen.add(blob)
-            if blob in self.chosen:
-                found[blob] = None
-            else:
-                pending.extend(self.graph.layers[self.graph.blobs[blob].producer].inputs)
-        return tuple(found)
-
-    def sources(self, layer: Layer) -> tuple[int, ...]:
-        """Return the trace values that stand at the layer's inputs."""
-        return tuple(dict.fromkeys(self.chosen[blob].value for blob in self.anchors(layer.inputs)))
+_MOST_PASSES = 4
+_LONGEST_CHAIN = 256
 
 
 def walk(state: State, seen: Mapping[str, Observation]) -> list[int]:
     """Align every blob that can be aligned from `seen`; return the layers with an output left over."""
-    return walk_layers(state, seen, range(len(state.graph.layers)))
+    left = walk_layers(state, seen, range(len(state.graph.layers)))
+    settle(state, list(state.alternatives))
+    return left
 
 
 def walk_layers(state: State, seen: Mapping[str, Observation], layers: Iterable[int]) -> list[int]:
@@ -82,14 +51,26 @@ def align_blob(state: State, index: int, blob: str, seen: Observation | None) ->
         return _copy_of_input(state, layer, blob)
     if seen is None or not seen.finite:
         return False
-    near = indistinct(state.index.matches(seen))
-    best, rivals = select(state, index, near)
-    if best is None:
+    sources = state.sources(layer)
+    near = matches(state, layer, seen, sources)
+    if not near:
+        changes, near = _from_other_inputs(state, index, seen)
+        for origin, match in changes.items():
+            state.choose(origin, match, Method.TOPOLOGY, 0.9)
+        sources = state.sources(layer)
+    if not near:
         return False
-    method = Method.TOPOLOGY if rivals else Method.VALUES
-    confidence = 1.0 if not rivals else 0.9
+    ranked = sorted(near, key=lambda match: _rank(state, index, match, sources))
+    best = ranked[0]
+    rivals = any(
+        not same_tensor(state.trace, best.value, match.value) and match.value not in sources
+        for match in ranked[1:]
+    )
+    method, confidence = (Method.VALUES, 1.0)
+    if rivals:
+        method, confidence = (Method.WEIGHTS, 0.95) if index in state.weights else (Method.TOPOLOGY, 0.9)
     state.chosen[blob] = BlobAlignment(blob, best.value, best.layout, method, confidence, best.error)
-    state.alternatives[blob] = tuple(near)
+    state.alternatives[blob] = tuple(ranked)
     return True
 
 
@@ -100,65 +81,50 @@ def _copy_of_input(state: State, layer: Layer, blob: str) -> bool:
     state.chosen[blob] = BlobAlignment(
         blob, origin.value, origin.layout, Method.TOPOLOGY, origin.confidence, origin.error
     )
-    state.alternatives[blob] = state.alternatives.get(layer.inputs[0], ())
     return True
 
 
-def select(state: State, index: int, near: Sequence[Match]) -> tuple[Match | None, int]:
-    """Choose among matches that the numbers cannot tell apart; also say how many real rivals there were.
+def matches(
+    state: State, layer: Layer, seen: Observation, sources: Sequence[int], *, far: bool = True
+) -> list[Match]:
+    """Return the tensors that follow from the sources and agree with the numbers as well as the best."""
+    if not any(source in state.trace.live for source in sources):
+        size = int(seen.arrays[0].size)
+        return indistinct(state.index.matches(seen, (*sources, *state.flow.fixed.get(size, ()))))
+    found = indistinct(state.index.matches(seen, (*sources, *state.flow.near(sources))))
+    if not found and far and not layer_is_aligned_above(state, layer):
+        found = indistinct(state.index.matches(seen, state.flow.near(sources, _FAR)))
+    return found
 
-    Where no candidate is cut off by the inputs as they are aligned, inputs that had alternatives of
-    their own are tried with those: a consumer knows which of two identical branches it reads.
-    """
-    layer = state.graph.layers[index]
-    sources = state.sources(layer)
-    segments = {match.value: state.trace.segment(match.value, sources) for match in near}
-    fitting = [match for match in near if segments[match.value] is not None]
-    if not fitting:
-        changed = _realign_inputs(state, layer, near)
-        if changed is None:
-            return None, 0
-        segments = {match.value: state.trace.segment(match.value, changed) for match in near}
-        fitting = [match for match in near if segments[match.value] is not None]
-    used = {entry.value for entry in state.chosen.values()}
-    ranked = sorted(
-        fitting, key=lambda match: _rank(state, index, match, segments[match.value] or (), used)
-    )
-    best = ranked[0]
-    rivals = sum(
-        not _same_tensor(state.trace, best.value, match.value) and match.value not in sources
-        for match in ranked[1:]
-    )
-    return best, rivals
+
+def layer_is_aligned_above(state: State, layer: Layer) -> bool:
+    """Whether all of a layer's own inputs are aligned."""
+    return all(blob in state.chosen for blob in layer.inputs)
 
 
 def _rank(
-    state: State, index: int, match: Match, segment: Sequence[int], used: set[int]
-) -> tuple[bool, bool, bool, bool, bool, bool, int]:
-    """Smaller is better: right weights, right family, one product per product layer, no view, unused, as it lies, first.
+    state: State, index: int, match: Match, sources: Sequence[int]
+) -> tuple[float, bool, bool, bool, int]:
+    """Smaller is better: the best fit, no view, not the input itself, as it lies, then the first.
 
-    Views and convolution-like layers want the last: pnnx folds a BatchNorm into the layer before it.
+    View layers want the last view, and convolution-like layers the last operation: a converter folds a
+    BatchNorm into the layer before it.
     """
     trace, layer = state.trace, state.graph.layers[index]
-    allowed = families.last_ops(layer)
-    known = state.weights.get(index, frozenset())
     producer = trace.producers.get(match.value)
-    op = trace.nodes[producer].op if producer is not None else ""
+    view = producer is not None and families.is_view(trace.nodes[producer].op)
     view_layer = families.is_view_layer(layer)
     order = trace.order(match.value)
-    products = [node for node in segment if families.short(trace.nodes[node].op) in families.PRODUCTS]
     return (
-        bool(known) and not known.intersection(products),
-        allowed is not None and families.short(op) not in allowed,
-        families.is_weighted(layer) and len(products) != 1,
-        families.is_view(op) != view_layer,
-        match.value in used and not view_layer,
+        state.strain(index, match),
+        view != view_layer,
+        match.value in sources and not view_layer,
         not match.layout.is_identity,
         -order if view_layer or families.is_weighted(layer) else order,
     )
 
 
-def _same_tensor(trace: Trace, left: int, right: int) -> bool:
+def same_tensor(trace: Trace, left: int, right: int) -> bool:
     """Whether one value is a view (of a view ...) of the other."""
     early, late = sorted((left, right), key=trace.order)
     while late != early:
@@ -172,68 +138,100 @@ def _same_tensor(trace: Trace, left: int, right: int) -> bool:
     return True
 
 
-def _realign_inputs(state: State, layer: Layer, near: Sequence[Match]) -> tuple[int, ...] | None:
-    """Try the inputs' own alternatives until one candidate is cut off; commit and return that choice."""
-    anchors = state.anchors(layer.inputs)
-    options = [_options(state, blob) for blob in anchors]
-    for combination in itertools.islice(itertools.product(*options), _MOST_COMBINATIONS):
-        values = tuple(dict.fromkeys(match.value for match in combination))
-        for candidate in near:
-            if state.trace.segment(candidate.value, values) is None:
-                continue
-            if not all(_consistent(state, blob, match, layer) for blob, match in zip(anchors, combination)):
-                continue
-            for blob, match in zip(anchors, combination, strict=True):
-                rechoose(state, blob, match)
-            return values
-    return None
+# -- revising earlier choices ----------------------------------------------------------------------------
 
 
-def _options(state: State, blob: str) -> list[Match]:
-    entry = state.chosen[blob]
+def _from_other_inputs(state: State, index: int, seen: Observation) -> tuple[Changes, list[Match]]:
+    """Try the inputs' own alternatives until a tensor follows; return that choice and the tensors."""
+    layer = state.graph.layers[index]
+    origins = tuple(dict.fromkeys(state.origin(blob) for blob in state.anchors(layer.inputs)))
+    options = [_options(state, origin) for origin in origins]
+    for combination in itertools.islice(itertools.product(*options), 1, _MOST_COMBINATIONS):
+        changes = {
+            origin: match
+            for origin, match in zip(origins, combination, strict=True)
+            if match.value != state.chosen[origin].value
+        }
+        found = matches(state, layer, seen, state.sources(layer, changes), far=False)
+        if found and _strain_change(state, changes, except_for=index) <= 0:
+            return changes, found
+    return {}, []
+
+
+def _options(state: State, origin: str) -> list[Match]:
+    entry = state.chosen[origin]
     current = Match(entry.value, entry.layout, entry.error)
-    others = [match for match in state.alternatives.get(blob, ()) if match.value != entry.value]
+    others = [match for match in state.alternatives.get(origin, ()) if match.value != entry.value]
     return [current, *others]
 
 
-def _consistent(state: State, blob: str, match: Match, reader: Layer) -> bool:
-    """Whether the blob's producer, and the readers aligned so far, stay cut off when it stands for `match`."""
-    if state.chosen[blob].value == match.value:
-        return True
-    trial = dict(state.chosen)
-    for name in _copies(state, blob):
-        old = trial[name]
-        trial[name] = BlobAlignment(name, match.value, match.layout, old.method, 0.9, match.error)
-    probe = State(state.graph, state.index, trial, state.alternatives, state.weights)
-    for name in _copies(state, blob):
-        producer = state.graph.layers[state.graph.blobs[name].producer]
-        layers = [producer, *(state.graph.layers[index] for index in state.graph.blobs[name].consumers)]
-        for layer in layers:
-            if layer is reader or layer.type == "Split" or not layer.inputs:
-                continue
-            sources = probe.sources(layer)
-            outputs = [trial[output].value for output in layer.outputs if output in trial]
-            if any(probe.trace.segment(value, sources) is None for value in outputs):
-                return False
-    return True
+def settle(state: State, blobs: Iterable[str]) -> None:
+    """Move blobs among tensors with equal numbers while that lets the layers around them fit better."""
+    open_blobs = [
+        blob for blob in blobs if len(state.alternatives.get(blob, ())) > 1 and blob not in state.pinned
+    ]
+    for _ in range(_MOST_PASSES):
+        moved = False
+        for blob in open_blobs:
+            best = min(_moves(state, blob), key=lambda pair: pair[0], default=None)
+            if best is not None and best[0] < 0:
+                for origin, match in best[1].items():
+                    state.choose(origin, match, Method.TOPOLOGY, 0.9)
+                moved = True
+        if not moved:
+            return
 
 
-def rechoose(state: State, blob: str, match: Match) -> None:
-    """Let a blob, and every Split copy of it, stand for another tensor."""
-    if state.chosen[blob].value == match.value:
+def _moves(state: State, blob: str) -> Iterator[tuple[float, Changes]]:
+    """The ways to move a blob: alone, with the blobs above it that then fit better too, or in exchange."""
+    if blob not in state.chosen:
         return
-    for name in _copies(state, blob):
-        state.chosen[name] = BlobAlignment(
-            name, match.value, match.layout, Method.TOPOLOGY, 0.9, match.error
-        )
+    for match in _options(state, blob)[1:]:
+        chain = _chain(state, blob, match)
+        ways = [{blob: match}, chain]
+        for other in _holders(state, match.value):
+            back = next(
+                (each for each in _options(state, other)[1:] if each.value == state.chosen[blob].value), None
+            )
+            if back is not None and other != blob:
+                ways += [{blob: match, other: back}, {**_chain(state, other, back), **chain}]
+        for way in ways:
+            yield _strain_change(state, way), way
 
 
-def _copies(state: State, blob: str) -> Iterator[str]:
-    """The blob, what it is a Split copy of, and every other copy."""
-    producer = state.graph.layers[state.graph.blobs[blob].producer]
-    origin = producer.inputs[0] if producer.type == "Split" else blob
-    yield origin
-    for index in state.graph.blobs[origin].consumers:
+def _holders(state: State, value: int) -> list[str]:
+    """The blobs with alternatives that stand for a value."""
+    return [blob for blob in state.alternatives if blob in state.chosen and state.chosen[blob].value == value]
+
+
+def _chain(state: State, blob: str, match: Match) -> Changes:
+    """Follow a move upwards: which alternatives of the blobs above make its layer fit without borrowing?"""
+    changes: dict[str, Match] = {blob: match}
+    pending = [blob]
+    while pending and len(changes) < _LONGEST_CHAIN:
+        index = state.graph.blobs[pending.pop()].producer
         layer = state.graph.layers[index]
-        if layer.type == "Split":
-            yield from (name for name in layer.outputs if name in state.chosen)
+        for anchor in state.anchors(layer.inputs):
+            origin = state.origin(anchor)
+            if origin in changes or len(state.alternatives.get(origin, ())) < 2 or origin in state.pinned:
+                continue
+            here = state.layer_strain(index, changes)
+            best = min(
+                _options(state, origin)[1:],
+                key=lambda option: state.layer_strain(index, {**changes, origin: option}),
+                default=None,
+            )
+            if best is not None and state.layer_strain(index, {**changes, origin: best}) < here:
+                changes[origin] = best
+                pending.append(origin)
+    return changes
+
+
+def _strain_change(state: State, changes: Changes, except_for: int | None = None) -> float:
+    """By how much the strain of all layers around the changed blobs grows."""
+    around: set[int] = set()
+    for blob in changes:
+        around.add(state.graph.blobs[blob].producer)
+        around.update(state.readers(blob))
+    around.discard(-1 if except_for is None else except_for)
+    return sum(state.layer_strain(index, changes) - state.layer_strain(index) for index in around)

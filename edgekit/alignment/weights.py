@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-
 from edgekit.alignment import families
 from edgekit.graph import Graph, Layer
 from edgekit.runtimes.trace import Array, Trace
@@ -32,7 +31,8 @@ def fingerprints(graph: Graph, trace: Trace) -> Mapping[int, frozenset[int]]:
         nodes = frozenset(
             node
             for node, weight in candidates.items()
-            if weight.size == rows.size and any(_same(rows, other) for other in _orders(layer, weight, rows.shape))
+            if weight.size == rows.size
+            and any(_same(rows, other) for other in _orders(layer, weight, rows.shape))
         )
         if nodes:
             found[index] = nodes

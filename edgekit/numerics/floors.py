@@ -80,5 +80,10 @@ def floor(noise: Noise, precision: str = "fp32", products: int = 1) -> float:
 
 def largest(array: Array) -> float:
     """Return max|x| of the finite elements, 0 for an empty array."""
-    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    if array.size == 0:
+        return 0.0
+    peak = max(float(array.max()), -float(array.min()))
+    if np.isfinite(peak):
+        return peak
+    finite = array[np.isfinite(array)]
     return float(np.max(np.abs(finite))) if finite.size else 0.0

@@ -1,4 +1,4 @@
-"""Run pieces of a PyTorch tape again in float64, fast enough to do it for every layer.
+"""Run pieces of a PyTorch tape again, in float64 fast enough to do it for every layer.
 
 Float64 convolutions take PyTorch's slowest path (a depthwise one loops over its groups), so
 they are computed here as sums of shifted products (depthwise) or as matrix products over
@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array
 from torch.utils import _pytree as pytree
 
-from edgekit.runtimes.trace import Array
-
-_UNIT = 2.0**-24
 _aten = torch.ops.aten
 
 
@@ -40,7 +38,7 @@ class Call:
 
 
 class TorchReplay:
-    """Replays calls of a tape in float64; see `edgekit.runtimes.trace.Replay`."""
+    """Replays calls of a tape; see `edgekit.runtimes.trace.Replay`."""
 
     def __init__(self, calls: Sequence[Call], tensors: Mapping[int, torch.Tensor]) -> None:
         self._calls = calls
@@ -49,32 +47,58 @@ class TorchReplay:
         self._constants = frozenset(tensors) - frozenset(made)
 
     def run(
-        self, nodes: Sequence[int], given: Mapping[int, Array], targets: Sequence[int], jitter: int | None
+        self,
+        nodes: Sequence[int],
+        given: Mapping[int, Array],
+        targets: Sequence[int],
+        jitter: int | None,
+        *,
+        wide: bool = True,
     ) -> dict[int, Array]:
-        """Return the float64 values of `targets` made by `nodes` out of `given` and constants."""
+        """Return the values of `targets` made by `nodes` out of `given` and constants."""
         generator = None if jitter is None else torch.Generator().manual_seed(jitter)
-        values = {key: _widen(torch.from_numpy(np.array(array)), generator) for key, array in given.items()}
+        values = {
+            key: _moved(torch.from_numpy(np.array(array)), generator, wide) for key, array in given.items()
+        }
+        last = self._last_reads(nodes, targets)
         with torch.no_grad():
             for index in nodes:
-                self._run_call(self._calls[index], values, generator)
+                self._run_call(self._calls[index], values, generator, wide)
+                for key in last.get(index, ()):
+                    values.pop(key, None)
         return {key: np.asarray(values[key].numpy()) for key in targets}
 
+    def _last_reads(self, nodes: Sequence[int], targets: Sequence[int]) -> dict[int, list[int]]:
+        """Node -> the values that nothing reads after it: what need not be kept."""
+        last: dict[int, int] = {}
+        for index in nodes:
+            call = self._calls[index]
+            for leaf in pytree.tree_leaves((call.args, call.kwargs)):
+                if isinstance(leaf, Ref):
+                    last[leaf.value] = index
+            last.update({key: index for key in call.outputs if key is not None})
+        ends: dict[int, list[int]] = {}
+        for key, index in last.items():
+            if key not in targets:
+                ends.setdefault(index, []).append(key)
+        return ends
+
     def _run_call(
-        self, call: Call, values: dict[int, torch.Tensor], generator: torch.Generator | None
+        self, call: Call, values: dict[int, torch.Tensor], generator: torch.Generator | None, wide: bool
     ) -> None:
         def fetch(leaf: Any) -> Any:
             if isinstance(leaf, Ref):
                 if leaf.value not in values:
                     # Jitter only what is stored as a constant: a value that the nodes leave out is
                     # made of constants alone and was rounded when it was made.
-                    values[leaf.value] = _widen(self._tensors[leaf.value].detach(), generator)
+                    values[leaf.value] = _moved(self._tensors[leaf.value].detach(), generator, wide)
                 return values[leaf.value]
-            return torch.float64 if leaf in _NARROW else leaf
+            return torch.float64 if wide and leaf in _NARROW else leaf
 
         args, kwargs = pytree.tree_map(fetch, (call.args, call.kwargs))
         if call.func._schema.is_mutable:
             args, kwargs = pytree.tree_map(_copied, (args, kwargs))
-        special = _SPECIAL.get(call.func)
+        special = _SPECIAL.get(call.func) if wide else None
         result = special(*args, **kwargs) if special else call.func(*args, **kwargs)
         for key, leaf in zip(call.outputs, pytree.tree_leaves(result), strict=True):
             if key is not None:
@@ -88,15 +112,16 @@ def _copied(leaf: Any) -> Any:
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
 
-def _widen(tensor: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-    """Return a float64 copy of a floating tensor, jittered by one unit of rounding on request."""
+def _moved(tensor: torch.Tensor, generator: torch.Generator | None, wide: bool) -> torch.Tensor:
+    """Return a copy of a floating tensor, widened and jittered on request."""
     if not tensor.is_floating_point():
         return tensor
-    wide = tensor.to(torch.float64)
+    copy = tensor.to(torch.float64) if wide else tensor.clone()
     if generator is None:
-        return wide
-    signs = torch.randint(0, 2, wide.shape, generator=generator, dtype=torch.int8)
-    return wide + wide * (signs.to(torch.float64) * (2 * _UNIT) - _UNIT)
+        return copy
+    signs = torch.randint(0, 2, copy.shape, generator=generator, dtype=torch.int8).to(copy.dtype)
+    step = JITTER if wide else NARROW_JITTER
+    return copy.mul_(signs.mul_(2 * step).add_(1 - step))
 
 
 def _convolution(

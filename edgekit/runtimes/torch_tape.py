@@ -19,19 +19,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
+from edgekit.runtimes.trace import Array, Node, Source, Trace
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
-
-from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
-from edgekit.runtimes.trace import Array, Node, Source, Trace
 
 _TORCH_FOLDER = f"{Path(torch.__file__).absolute().parent}{os.sep}"
 _OWN_FOLDERS = tuple(
     f"{Path(__file__).absolute().parents[1] / name}{os.sep}" for name in ("runtimes", "toolchain", "exporter")
 )
 _PACKAGE_PARENT = Path(__file__).absolute().parents[2]
+_SEQUENCES = frozenset({"aten.cat", "aten.stack", "aten.transpose", "aten.transpose_"})
 _RECURRENT = frozenset({"torch.gru", "torch.lstm", "torch.rnn_tanh", "torch.rnn_relu"})
 
 
@@ -151,6 +151,9 @@ class _Recorder:
         call_args, call_kwargs, refs = prepared
         leaves = pytree.tree_leaves(result)
         outputs = tuple(self._adopt(leaf) if isinstance(leaf, torch.Tensor) else None for leaf in leaves)
+        outputs = tuple(None if value in refs else value for value in outputs)
+        if refs and all(value is None for value in outputs):
+            return  # it only handed on what it got
         self.calls.append(Call(func, call_args, call_kwargs, outputs))
         name = str(func.overloadpacket)
         self.nodes.append(
@@ -194,7 +197,7 @@ class _Recorder:
         return key
 
     def _hidden(self, outputs: frozenset[int]) -> frozenset[int]:
-        """Values that never leave the recurrent call that made them."""
+        """Values that never leave the recurrent call that made them, but for its sequences of steps."""
         readers: dict[int, set[int | None]] = {}
         for node in self.nodes:
             for value in node.inputs:
@@ -202,7 +205,7 @@ class _Recorder:
         return frozenset(
             value
             for node in self.nodes
-            if node.call is not None
+            if node.call is not None and node.op not in _SEQUENCES
             for value in node.outputs
             if value not in outputs and readers.get(value, set()) == {node.call}
         )

@@ -6,7 +6,7 @@ A trace knows nothing of PyTorch or ONNX: values are numbered, their numbers are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -40,17 +40,28 @@ class Node:
 
 
 class Replay(Protocol):
-    """Runs nodes of a trace again in float64."""
+    """Runs nodes of a trace again, in float64 or in the precision of the trace."""
 
     def run(
-        self, nodes: Sequence[int], given: Mapping[int, Array], targets: Sequence[int], jitter: int | None
+        self,
+        nodes: Sequence[int],
+        given: Mapping[int, Array],
+        targets: Sequence[int],
+        jitter: int | None,
+        *,
+        wide: bool = True,
     ) -> dict[int, Array]:
-        """Return the float64 values of `targets` when `nodes` run on the `given` values.
+        """Return the values of `targets` when `nodes` run on the `given` values.
 
         With `jitter`, a seed, every given value and every constant is multiplied element by element by
-        1 + u or 1 - u with u = 2^-24, at random: what the rounding of its inputs does to a result.
+        1 + d or 1 - d at random: what the rounding of its inputs does to a result. d is `JITTER` in float64
+        and `NARROW_JITTER` with `wide` off, where it has to stand out of the rounding of float32 itself.
         """
         ...
+
+
+JITTER = 2.0**-24
+NARROW_JITTER = 2.0**-19
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,31 +103,6 @@ class Trace:
     def order(self, value: int) -> int:
         """Position of a value in execution order; inputs and constants come before every node."""
         return self.producers.get(value, -1)
-
-    def segment(self, target: int, sources: Iterable[int]) -> tuple[int, ...] | None:
-        """Return the nodes that make `target` out of `sources` and constants, in execution order.
-
-        None when the sources are not a cut: some path from a model input reaches `target` around them.
-        """
-        stop = set(sources)
-        oldest = min((self.order(value) for value in stop), default=-1)
-        if target in stop:
-            return ()
-        seen: set[int] = set()
-        nodes: set[int] = set()
-        pending = [target]
-        while pending:
-            value = pending.pop()
-            if value in seen or value in stop:
-                continue
-            seen.add(value)
-            producer = self.producers.get(value)
-            if value in self.live and (producer is None or producer <= oldest):
-                return None
-            if producer is not None and producer not in nodes:
-                nodes.add(producer)
-                pending.extend(self.nodes[producer].inputs)
-        return tuple(sorted(nodes))
 
 
 def finite_scale(values: Array) -> float:

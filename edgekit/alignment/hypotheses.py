@@ -1,0 +1,149 @@
+"""What may be the matter with a layer that does not compute what its tensors say: the hypotheses.
+
+Its output may be wrong: then some tensor downstream of its inputs is what it should have made. Or an input
+stands for the wrong tensor: the layer before lost its activation, say, and what it made looks like the
+tensor before the activation; or it permutes axes in another order than it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from edgekit.alignment.layout import Layout, permutations
+from edgekit.alignment.matching import Match, Observation
+from edgekit.alignment.state import Changes, State
+from edgekit.runtimes.trace import Array
+
+_MOST_OUTPUTS = 16
+_MOST_INPUTS = 12
+_MOST_LAYOUTS = 6
+_STEPS_ON = 4
+_SOME = 1 << 14
+
+
+def of_output(state: State, index: int, blob: str, seen: Observation | None) -> list[Changes]:
+    """What an unaligned output may stand for: tensors that its layer fits best, the most alike first."""
+    layer = state.graph.layers[index]
+    sources = state.sources(layer)
+    values = [
+        value for value in _outputs(state, index, sources) if state.trace.values[value].dtype.kind == "f"
+    ]
+    if seen is not None:
+        fitting = [value for value in values if state.trace.values[value].size == seen.arrays[0].size]
+        # A wrong stride or a lost axis gives another size than any tensor around has.
+        values, seen = (fitting, seen) if fitting else (values, None)
+    found: list[tuple[float, float, Match]] = []
+    for value in values:
+        array = state.trace.values[value]
+        layout = _layout(state, layer.inputs, value, seen)
+        match = Match(value, layout, 0.0)
+        found.append((state.strain(index, match), -likeness(array, layout, seen), match))
+    found.sort(key=lambda item: item[:2])
+    return [{blob: match} for _, _, match in found[:_MOST_OUTPUTS]]
+
+
+def _outputs(state: State, index: int, sources: Sequence[int]) -> list[int]:
+    """What follows from the inputs, what has the layer's weights, what else the inputs go into."""
+    trace = state.trace
+    live = [source for source in sources if source in trace.live]
+    if not live:
+        layer = state.graph.layers[index]
+        hint = next((weight.data.size for weight in layer.weights), None)
+        return [value for size, values in state.flow.fixed.items() if size == hint for value in values]
+    found = dict.fromkeys(state.flow.near(sources))
+    for node in sorted(state.weights.get(index, ())):
+        products = trace.nodes[node].outputs
+        found.update(dict.fromkeys((*products, *_downstream(state, products))))
+    found.update(dict.fromkeys(_downstream(state, live)))
+    return list(found)
+
+
+def _downstream(state: State, values: Iterable[int]) -> list[int]:
+    """Results of the next few operations that read some values, whatever else these read."""
+    trace = state.trace
+    found: dict[int, None] = {}
+    front = list(values)
+    for _ in range(_STEPS_ON):
+        readers = {node for value in front for node in trace.consumers.get(value, ())}
+        front = [
+            value
+            for node in sorted(readers)
+            for value in trace.nodes[node].outputs
+            if value not in found and value not in trace.hidden
+        ]
+        found.update(dict.fromkeys(front))
+    return list(found)
+
+
+def of_inputs(state: State, index: int) -> list[Changes]:
+    """What else a layer's inputs may stand for, one input at a time, the nearest tensors first."""
+    layer = state.graph.layers[index]
+    found: list[Changes] = []
+    for origin in dict.fromkeys(state.origin(blob) for blob in state.anchors(layer.inputs)):
+        if origin in state.pinned:
+            continue
+        others = [{origin: match} for match in _others(state, origin)]
+        found.extend(others[:_MOST_INPUTS])
+        found.extend({origin: match} for match in _relaid(state, origin))
+    return found
+
+
+def _others(state: State, origin: str) -> Iterator[Match]:
+    """Other tensors of the same size around the place that an aligned blob has now."""
+    trace, entry = state.trace, state.chosen[origin]
+    now = trace.values[entry.value]
+    producer = state.graph.blobs[origin].producer
+    sources = state.sources(state.graph.layers[producer])
+    around = dict.fromkeys(match.value for match in state.alternatives.get(origin, ()))
+    around.update(dict.fromkeys(_downstream(state, [entry.value])))
+    around.update(dict.fromkeys(state.flow.near(sources)))
+    around.pop(entry.value, None)
+    place = trace.order(entry.value)
+    ranked = sorted(
+        (value for value in around if trace.values[value].size == now.size),
+        key=lambda value: (abs(trace.order(value) - place), value),
+    )
+    for value in ranked:
+        array = trace.values[value]
+        if array.dtype.kind != now.dtype.kind or value in trace.hidden:
+            continue
+        same_axes = array.shape == now.shape
+        layout = entry.layout if same_axes else Layout(entry.layout.shape, None, entry.layout.batch_axis)
+        yield Match(value, layout, 0.0)
+
+
+def _relaid(state: State, origin: str) -> list[Match]:
+    """The same tensor with its axes in other orders."""
+    entry = state.chosen[origin]
+    shape, batch_axis = entry.layout.shape, entry.layout.batch_axis
+    orders = [None, *permutations(state.trace.values[entry.value].shape)]
+    found = [
+        Match(entry.value, Layout(shape, order, batch_axis), 0.0)
+        for order in orders
+        if order != entry.layout.permute
+    ]
+    return found[:_MOST_LAYOUTS]
+
+
+def _layout(state: State, inputs: Sequence[str], value: int, seen: Observation | None) -> Layout:
+    """How a tensor would lie in a blob: in the shape that ncnn gave, else without the batch."""
+    shape = state.trace.values[value].shape
+    if seen is not None:
+        return Layout(seen.arrays[0].shape, None, seen.batch_axis)
+    batched = any(state.chosen[blob].layout.batch_axis is not None for blob in inputs if blob in state.chosen)
+    if batched:
+        return Layout(shape, None, 0)
+    return Layout(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape or (1,))
+
+
+def likeness(array: Array, layout: Layout, seen: Observation | None) -> float:
+    """Cosine of what ncnn made and a hypothesis; a fault rarely turns a tensor by much."""
+    if seen is None or seen.arrays[0].size != array.size:
+        return 0.0
+    step = max(1, array.size // _SOME)
+    expected = np.asarray(layout.apply(array)).reshape(-1)[::step].astype(np.float64)
+    actual = seen.arrays[0].reshape(-1)[::step].astype(np.float64)
+    product = float(np.linalg.norm(actual)) * float(np.linalg.norm(expected))
+    cosine = float(np.dot(actual, expected)) / product if product > 0 else 0.0
+    return cosine if np.isfinite(cosine) else 0.0
