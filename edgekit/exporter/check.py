@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from edgekit.devices import Device, WorkerCrashed, WorkerError
+from edgekit.errors import FormatError
 from edgekit.exporter import compare, remedies, structure
 from edgekit.exporter.artefact import Artefact, Ports, count_findings, joined_ports
 from edgekit.exporter.ledger import Ledger
@@ -13,7 +14,8 @@ from edgekit.exporter.result import ExportError, ExportMismatch, Finding, Findin
 from edgekit.exporter.routes import Pending
 from edgekit.exporter.subject import Reference, Subject
 from edgekit.formats import ncnn
-from edgekit.runtimes.trace import Array
+from edgekit.graph import Graph
+from edgekit.runtimes.trace import Array, Source
 from edgekit.toolchain.pnnx import PnnxRun
 
 Probes = Sequence[Mapping[str, Array]]
@@ -28,13 +30,29 @@ def checked_structure(
     Raises:
         ExportError: they do not; every finding is named.
     """
-    ledger.demand(structure.converter_findings(run, pending.sources, route))
-    structure_only = ncnn.read(run.param, unknown="keep")
-    expected = len(subject.inputs), len(subject.outputs.names)
-    ledger.demand(structure.graph_findings(structure_only, *expected, pending.sources, route))
+    graph = _structure(run)
+
+    def sources(op: str) -> tuple[Source, ...]:
+        return pending.sources(op) or structure.tape_sources(reference.traces[0], op)
+
+    ledger.demand(structure.converter_findings(run, graph, sources, route))
+    assert graph is not None
+    ledger.demand(structure.graph_findings(graph, len(subject.inputs), len(subject.outputs.names)))
     ledger.demand(count_findings(subject, run))
     inputs, outputs = joined_ports(subject, reference, run)
     return Artefact(run.param, run.bin, ncnn.read(run.param, run.bin), inputs, outputs)
+
+
+def _structure(run: PnnxRun) -> Graph | None:
+    """Read what the converter wrote; a failed run may have written nothing, or half of it."""
+    if not run.produced:
+        return None
+    try:
+        return ncnn.read(run.param, unknown="keep")
+    except FormatError:
+        if run.status == 0 and not run.failures:
+            raise
+        return None
 
 
 Outcome = tuple[Artefact, tuple[OutputCheck, ...]]

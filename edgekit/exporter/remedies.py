@@ -71,7 +71,7 @@ def short(op: str) -> str:
 def for_op(op: str, detail: str | None, route: str) -> str:
     """Return the remedy for an operator of pnnx; `detail` may hold the expression that it stands for."""
     names = [short(op), *expression_ops(detail)]
-    known = next((_REMEDIES[name] for name in names if name in _REMEDIES), None)
+    known = next((_REMEDIES[name.lower()] for name in names if name.lower() in _REMEDIES), None)
     return known or f"write it with operations that ncnn has, or {other_route(route)}"
 
 

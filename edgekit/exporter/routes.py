@@ -16,7 +16,7 @@ import torch
 
 from edgekit.bundle import ConverterWarning
 from edgekit.errors import UserError
-from edgekit.exporter.remedies import expression_ops, for_op, other_route
+from edgekit.exporter.remedies import for_op, other_route
 from edgekit.exporter.result import ExportError, Finding, FindingKind
 from edgekit.exporter.structure import SourceFinder, kinds_of
 from edgekit.runtimes.trace import Array, Source
@@ -162,7 +162,7 @@ def as_tensors(model: TorchModel, probe: Mapping[str, Array]) -> list[torch.Tens
 
 def _finder(traced: Traced) -> SourceFinder:
     def find(op: str) -> tuple[Source, ...]:
-        return traced.sources(kinds_of(op, expression_ops(op)))
+        return traced.sources(kinds_of(op))
 
     return find
 

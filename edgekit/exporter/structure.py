@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from edgekit.exporter import remedies
 from edgekit.exporter.result import Finding, FindingKind
-from edgekit.graph import Graph, Layer
+from edgekit.graph import Graph
 from edgekit.ops import REGISTERED
-from edgekit.runtimes.trace import Source
+from edgekit.runtimes.trace import Source, Trace
 from edgekit.toolchain.pnnx import PnnxRun
 
+_EXPRESSION = "pnnx.Expression"
 SourceFinder = Callable[[str], tuple[Source, ...]]
 """From an operator type of pnnx (`torch.fft_rfft`) to where it stands in the user's code."""
 
 
-def converter_findings(run: PnnxRun, sources: SourceFinder, route: str) -> list[Finding]:
-    """Return what the converter's own exit and log say against it."""
-    found = [
-        Finding(
-            FindingKind.CONVERTER,
-            f"the converter left '{line.op}' unconverted" if line.op else f"the converter says: {line.text}",
-            remedies.for_op(line.op, line.detail, route) if line.op else None,
-            sources(line.op) if line.op else (),
-        )
-        for line in run.failures
-    ]
+def converter_findings(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route: str) -> list[Finding]:
+    """Return what the converter's exit, its log and the layer types of its result say against it.
+
+    `graph` is the structure that it wrote, None where that cannot be read.
+    """
+    found = [*_unconverted(run, graph, sources, route), *_other_failures(run, route)]
     if not found and (run.status != 0 or not run.produced):
-        last = [line.text for line in run.lines][-1:] or ["nothing"]
-        found.append(
-            Finding(
-                FindingKind.CONVERTER,
-                f"the converter failed with {run.status_text} after {run.attempts} attempts"
-                if run.status < 0
-                else f"the converter failed ({run.status_text}); its last words: {last[0]}",
-                remedies.other_route(route),
-            )
-        )
-    return list({(each.message, each.sources): each for each in found}.values())
+        found.append(_failed(run, route))
+    return found
 
 
-def graph_findings(
-    graph: Graph, inputs: int, outputs: int, sources: SourceFinder, route: str
-) -> list[Finding]:
-    """Return what is wrong with a converted graph that should have so many inputs and outputs."""
-    return [
-        *_unknown_layers(graph, sources, route),
-        *_inputs(graph, inputs),
-        *_outputs(graph, outputs),
-    ]
-
-
-def _unknown_layers(graph: Graph, sources: SourceFinder, route: str) -> Iterator[Finding]:
-    unknown: dict[str, Layer] = {}
-    for layer in graph:
+def _unconverted(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route: str) -> Iterator[Finding]:
+    """Operators without a counterpart in ncnn, named by the log, by the written layers, or by both."""
+    operators = {line.op: line.detail for line in run.failures if line.op is not None}
+    for layer in graph or ():
         if layer.type not in REGISTERED:
-            unknown.setdefault(layer.type, layer)
-    for kind, layer in unknown.items():
-        expression = layer.params.get("expr")
-        detail = expression if isinstance(expression, str) else None
-        yield Finding(
-            FindingKind.UNKNOWN_LAYER,
-            f"ncnn has no layer for '{kind}'",
-            remedies.for_op(kind, detail, route),
-            sources(kind),
-        )
+            expression = layer.params.get("expr")
+            operators.setdefault(layer.type, expression if isinstance(expression, str) else None)
+    # What only hands numbers to an unconverted operator, or reads its result, is no reason of its own.
+    reasons = {op: detail for op, detail in operators.items() if op != _EXPRESSION} or operators
+    for op, detail in reasons.items():
+        if op in REGISTERED:
+            message = f"the converter dropped a setting of '{op}': {detail}"
+            yield Finding(FindingKind.CONVERTER, message, remedies.for_op(op, None, route), sources(op))
+        elif op == _EXPRESSION:
+            formula = (detail or "").removeprefix("expr=")
+            ops = remedies.expression_ops(formula)
+            places = tuple(place for each in ops for place in sources(f"aten::{each}"))
+            message = f"the expression '{formula}' has no counterpart in ncnn"
+            yield Finding(FindingKind.UNKNOWN_LAYER, message, remedies.for_op(op, formula, route), places)
+        else:
+            message = f"'{op}' has no counterpart in ncnn"
+            remedy = remedies.for_op(op, detail, route)
+            yield Finding(FindingKind.UNKNOWN_LAYER, message, remedy, sources(op))
+
+
+def _other_failures(run: PnnxRun, route: str) -> Iterator[Finding]:
+    for line in run.failures:
+        if line.op is None:
+            message = f"the converter says: {line.text}"
+            yield Finding(FindingKind.CONVERTER, message, remedies.other_route(route))
+
+
+def _failed(run: PnnxRun, route: str) -> Finding:
+    if run.status < 0:
+        message = f"the converter died with {run.status_text}, {run.attempts} times over"
+    else:
+        last = [line.text for line in run.lines][-1:] or ["nothing"]
+        message = f"the converter failed ({run.status_text}); its last words: {last[0]}"
+    return Finding(FindingKind.CONVERTER, message, remedies.other_route(route))
+
+
+def graph_findings(graph: Graph, inputs: int, outputs: int) -> list[Finding]:
+    """Return what is wrong with a converted graph that should have so many inputs and outputs."""
+    return [*_inputs(graph, inputs), *_outputs(graph, outputs)]
 
 
 def _inputs(graph: Graph, expected: int) -> Iterator[Finding]:
@@ -103,9 +109,16 @@ def _outputs(graph: Graph, expected: int) -> Iterator[Finding]:
         )
 
 
-def kinds_of(op: str, expression: Sequence[str] = ()) -> tuple[str, ...]:
+def tape_sources(trace: Trace, op: str) -> tuple[Source, ...]:
+    """Where operations of the same name stand, by the reference run: for routes that keep no lines."""
+    name = remedies.short(op).lower()
+    nodes = (node for node in trace.nodes if node.op.rpartition(".")[2].strip("_").lower() == name)
+    return tuple(dict.fromkeys(node.source for node in nodes))
+
+
+def kinds_of(op: str) -> tuple[str, ...]:
     """TorchScript node kinds that an operator type of pnnx was made from."""
     if op.startswith(("aten::", "prim::")):
         return (op,)
     name = remedies.short(op)
-    return tuple(f"aten::{each}" for each in (name, f"{name}_", *remedies.RELATED.get(name, ()), *expression))
+    return tuple(f"aten::{each}" for each in (name, f"{name}_", *remedies.RELATED.get(name, ())))
