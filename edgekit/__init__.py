@@ -16,15 +16,17 @@ from edgekit.errors import EdgekitError, UserError, missing_package
 
 if TYPE_CHECKING:
     from edgekit.bencher.bench import bench
+    from edgekit.differ.diff import diff
     from edgekit.exporter import export
     from edgekit.inspector.inspect import inspect
     from edgekit.verifier.verify import verify
 
 __version__ = "0.1.0"
-__all__ = ["EdgekitError", "UserError", "__version__", "bench", "export", "inspect", "verify"]
+__all__ = ["EdgekitError", "UserError", "__version__", "bench", "diff", "export", "inspect", "verify"]
 
 _HOME_OF = {
     "bench": "edgekit.bencher",
+    "diff": "edgekit.differ",
     "export": "edgekit.exporter",
     "inspect": "edgekit.inspector",
     "verify": "edgekit.verifier",

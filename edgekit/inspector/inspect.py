@@ -12,10 +12,10 @@ from edgekit.devices import open_device
 from edgekit.errors import EdgekitError
 from edgekit.graph import Graph
 from edgekit.inspector.liveness import blob_peak
-from edgekit.inspector.model import BlobPeak, InspectReport, LayerSummary, Port, Shape, Totals
+from edgekit.inspector.model import BlobPeak, InspectReport, Port, Shape
 from edgekit.inspector.opened import Opened, open_model
 from edgekit.inspector.remarks import remarks
-from edgekit.inspector.rows import precision_mix, summary
+from edgekit.inspector.rows import precision_mix, summary, totals
 
 Progress = Callable[[str], None]
 
@@ -57,7 +57,7 @@ def inspect(
         inputs=tuple(_port(opened, blob, "inputs") for blob in opened.inputs),
         outputs=tuple(_port(opened, blob, "outputs") for blob in opened.outputs),
         layers=rows,
-        totals=_totals(opened, rows),
+        totals=totals(opened, rows),
         memory=_memory(opened),
         precision=precision_mix(opened.graph),
         types=dict(Counter(layer.type for layer in opened.graph).most_common()),
@@ -89,21 +89,6 @@ def _port(opened: Opened, blob: str, which: str) -> Port:
     specs = () if opened.bundle is None else getattr(opened.bundle.manifest, which)
     name = next((spec.name for spec in specs if spec.blob == blob), None)
     return Port(blob, name, opened.shape(blob))
-
-
-def _totals(opened: Opened, rows: tuple[LayerSummary, ...]) -> Totals:
-    counted = [row for row in rows if row.macs is not None]
-    unknown = [row for row in rows if row.macs is None and (row.parameters or not row.registered)]
-    told = sum(row.parameters or 0 for row in counted) >= sum(row.parameters or 0 for row in unknown)
-    return Totals(
-        layers=len(rows),
-        parameters=sum(row.parameters or 0 for row in rows),
-        macs=sum(row.macs or 0 for row in counted) if counted and told else None,
-        macs_unknown=len(unknown),
-        weight_bytes=sum(row.weight_bytes or 0 for row in rows),
-        param_file_bytes=opened.param.stat().st_size,
-        bin_file_bytes=None if opened.bin is None else opened.bin.stat().st_size,
-    )
 
 
 def _memory(opened: Opened) -> BlobPeak | None:

@@ -14,6 +14,7 @@ from edgekit.inspector.opened import Opened
 from edgekit.ops import SPECS, Finding, activation, check_graph, decode
 
 _LARGEST_FP16 = 65504.0
+_ARCH = "aarch64"  # phones and boards, where these models are to run
 _FUSABLE = frozenset({"ReLU", "Clip", "Sigmoid", "Mish", "HardSwish"})
 _FUSING = ("Convolution", "Deconvolution", "InnerProduct")
 _FOLDABLE = frozenset({"BatchNorm", "Scale", "Bias"})
@@ -122,7 +123,7 @@ def _odd_weights(weights: Iterable[Weight]) -> Found:
 
 def _slow(layer: Layer, precision: str) -> Found:
     try:
-        reason = slow_reason(layer, precision)
+        reason = slow_reason(layer, precision, _ARCH)
     except FormatError:
         return  # the layer's parameters contradict each other, which is remarked elsewhere
     if reason is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from edgekit.errors import FormatError
 from edgekit.graph import Graph, Layer, Weight
-from edgekit.inspector.model import LayerSummary, PrecisionShare, Shape
+from edgekit.inspector.model import LayerSummary, PrecisionShare, Shape, Totals
 from edgekit.inspector.opened import Opened
 from edgekit.ops import SPECS, Cost, cost, describe, weight_layout
 from edgekit.ops.weights import is_scale
@@ -23,6 +23,11 @@ _FEATURES = {
 }
 _MASK = "31"
 _HIDDEN_FACTS = frozenset({"top_shapes", "featmask"})
+
+
+def summaries(opened: Opened) -> tuple[LayerSummary, ...]:
+    """Return the rows of all layers."""
+    return tuple(summary(opened, index, layer, {}, None) for index, layer in enumerate(opened.graph))
 
 
 def summary(
@@ -130,3 +135,19 @@ def _facts(layer: Layer) -> dict[str, object]:
         return {name: value for name, value in describe(layer).items() if name not in _HIDDEN_FACTS}
     except FormatError:
         return {}
+
+
+def totals(opened: Opened, rows: Sequence[LayerSummary]) -> Totals:
+    """Return the sums over all layers."""
+    counted = [row for row in rows if row.macs is not None]
+    unknown = [row for row in rows if row.macs is None and (row.parameters or not row.registered)]
+    told = sum(row.parameters or 0 for row in counted) >= sum(row.parameters or 0 for row in unknown)
+    return Totals(
+        layers=len(rows),
+        parameters=sum(row.parameters or 0 for row in rows),
+        macs=sum(row.macs or 0 for row in counted) if counted and told else None,
+        macs_unknown=len(unknown),
+        weight_bytes=sum(row.weight_bytes or 0 for row in rows),
+        param_file_bytes=opened.param.stat().st_size,
+        bin_file_bytes=None if opened.bin is None else opened.bin.stat().st_size,
+    )

@@ -1,4 +1,4 @@
-"""Where the modules of a network are made: the line of the constructor's call, seen while the model is built."""
+"""Where the modules of a network are made: the line of the constructor's call, seen as the model is built."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from edgekit.runtimes.torch_tape import shown_path
 
 _TORCH_FOLDER = str(Path(torch.__file__).parent)
 _CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
-_WORTH_A_STEP = 8  # a line that makes so many modules is as good as one for a single module a level up
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class Recorder:
     def sites(self) -> Mapping[str, Site]:
         """Return the line to change for each module of the largest network that was built, by path.
 
-        Where one line makes many modules (in a block that is used everywhere, or in a loop), the line that
-        makes the module around it may tell more, and is returned instead.
+        The line that makes a layer may make many (in a block that is used everywhere, or in a loop), and
+        the one that makes the block around it fewer. The line that makes the fewest layers is returned.
         """
         root = self._root()
         if root is None:
@@ -76,14 +75,14 @@ class Recorder:
         uses: Mapping[str, int],
     ) -> Site | None:
         best: tuple[int, Site] | None = None
-        weight, place = 1, path
+        place = path
         while place:
             site = own.get(place)
             if site is not None and (place == path or not isinstance(paths[place], _CONTAINERS)):
-                cost = uses[str(site)] * weight
-                if best is None or cost < best[0]:
-                    best = cost, site
-                weight *= _WORTH_A_STEP
+                layers = sum(1 for each in paths[place].modules() if next(each.children(), None) is None)
+                makes = uses[str(site)] * layers
+                if best is None or makes < best[0]:
+                    best = makes, site
             place = place.rpartition(".")[0]
         return None if best is None else best[1]
 

@@ -38,7 +38,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
     ("argv", "message", "remedy"),
     [
         (["verfiy", "b"], "'verfiy' is not a command", "did you mean 'verify'?"),
-        (["zzz"], "'zzz' is not a command", "choose from export, verify, bench, inspect, models, doctor"),
+        (["zzz"], "'zzz' is not a command", "choose from export, verify, bench, diff, inspect, models, doctor"),
         ([], "the following arguments are required: COMMAND", "see: edgekit --help"),
         (["--versoin"], "edgekit has no option '--versoin'", "did you mean '--version'?"),
         (

@@ -1,0 +1,30 @@
+"""All that differs between two aligned structures."""
+
+from __future__ import annotations
+
+from edgekit.differ.align import Matching
+from edgekit.differ.alone import alone
+from edgekit.differ.change import Change
+from edgekit.differ.compare import compare_pair
+from edgekit.differ.severity import judged
+from edgekit.differ.wiring import rewired
+
+
+def all_changes(found: Matching) -> tuple[Change, ...]:
+    """Return all changes in the order of the network, each with the severity that its effect gives it."""
+    changes: list[Change] = []
+    for left_index, right_index in sorted(found.pairs.items()):
+        changes += compare_pair(found.left.ops[left_index], found.right.ops[right_index])
+    changes += alone(found)
+    changes += rewired(found)
+    changes.sort(key=lambda change: _position(change, found))
+    return judged(changes, found)
+
+
+def _position(change: Change, found: Matching) -> float:
+    """Where a change stands in the order of the left; what the right has alone is between its neighbours."""
+    if change.left is not None:
+        return change.left.index
+    assert change.right is not None
+    before = [found.back[index] for index in range(change.right.index) if index in found.back]
+    return before[-1] + 0.5 if before else -1.0

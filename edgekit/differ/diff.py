@@ -1,0 +1,288 @@
+"""`diff`: every difference between two networks that matters, with its effect and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekit.differ.align import Matching, match
+from edgekit.differ.change import Change
+from edgekit.differ.changes import all_changes
+from edgekit.differ.draft import Draft
+from edgekit.differ.inputs import InputPort, match_inputs
+from edgekit.differ.model import (
+    Difference,
+    DiffReport,
+    Equivalence,
+    Place,
+    Severity,
+    SideTotals,
+    WeightComparison,
+)
+from edgekit.differ.model import Side as Shown
+from edgekit.differ.remedy import Advisor
+from edgekit.differ.sides import Side, opened_sides
+from edgekit.differ.structure import Op, Structure
+from edgekit.graph import Weight
+from edgekit.inspector.rows import summaries, totals
+from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
+from edgekit.units import format_shape
+
+if TYPE_CHECKING:
+    import torch
+
+Progress = Callable[[str], None]
+Shape = tuple[int, ...]
+
+
+def diff(
+    a: str | Path | torch.nn.Module,
+    b: str | Path | torch.nn.Module,
+    *,
+    inputs: Mapping[str, ShapeLike] | Sequence[InputSpec] | None = None,
+    route: str | None = None,
+    progress: Progress | None = None,
+) -> DiffReport:
+    """Compare two networks, each a bundle, a `.param`, a model spec or a module.
+
+    A model is exported for the comparison (`inputs` and `route` as in `export`). Structures are aligned,
+    not lines: what different converters write differently is no difference. Weights are compared only in
+    so far as both sides have them, and never count as a difference.
+
+    Raises:
+        UserError: a side names nothing, or cannot be exported.
+        FormatError: a file is damaged.
+    """
+    step = progress or (lambda _: None)
+    with opened_sides(a, b, input_specs(inputs or {}), route=route, progress=step) as (left, right):
+        step("aligning the structures")
+        both = aligned(left, right)
+        step("judging the differences")
+        return _report(both)
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Both sides, their alignment, and the differences of their inputs and outputs as such."""
+
+    left: Side
+    right: Side
+    found: Matching
+    ports: tuple[Difference, ...]
+
+
+def aligned(left: Side, right: Side) -> Aligned:
+    """Align two sides.
+
+    A side whose files do not tell the shape of an input takes that of the other's.
+    """
+    drafts = left.draft(), right.draft()
+    ports = left.ports(drafts[0]), right.ports(drafts[1])
+    partners = match_inputs(*ports)
+    mine = {port.blob: port.shape for port in ports[0]}
+    theirs = {port.blob: port.shape for port in ports[1]}
+    for_left = {a: shape for a, b in partners.items() if mine[a] is None and (shape := theirs[b]) is not None}
+    for_right = {
+        b: shape for a, b in partners.items() if theirs[b] is None and (shape := mine[a]) is not None
+    }
+    left, right = left.borrowing(for_left), right.borrowing(for_right)
+    drafts = (left.draft() if for_left else drafts[0], right.draft() if for_right else drafts[1])
+    found = max(
+        (_matching(left, right, drafts, partners, longest_first=mode) for mode in (True, False)),
+        key=lambda each: each.quality,
+    )
+    differing = (*_port_differences(ports, partners), *_output_differences(found))
+    return Aligned(left, right, found, differing)
+
+
+def _matching(
+    left: Side, right: Side, drafts: tuple[Draft, Draft], partners: Mapping[str, str], *, longest_first: bool
+) -> Matching:
+    """Align the sides with their branches in one of two orders: where one misleads, the other does not."""
+    order = {blob: rank for rank, blob in enumerate(partners)}
+    theirs = {partners[blob]: rank for blob, rank in order.items()}
+    structures = (
+        left.structure(drafts[0], order, longest_first=longest_first),
+        right.structure(drafts[1], theirs, longest_first=longest_first),
+    )
+    return match(*structures, _input_pairs(structures, partners))
+
+
+def _input_pairs(structures: tuple[Structure, Structure], partners: Mapping[str, str]) -> dict[int, int]:
+    left = {op.facts["name"]: op.index for op in structures[0].inputs}
+    right = {op.facts["name"]: op.index for op in structures[1].inputs}
+    return {left[a]: right[b] for a, b in partners.items() if a in left and b in right}
+
+
+def _port_differences(
+    ports: tuple[Sequence[InputPort], Sequence[InputPort]], partners: Mapping[str, str]
+) -> list[Difference]:
+    """Inputs of another shape, and inputs that one side lacks."""
+    by_blob = {port.blob: port for port in ports[1]}
+    found = []
+    for port in ports[0]:
+        other = by_blob.get(partners.get(port.blob, ""))
+        if other is None:
+            found.append(_lone_port(port, on_left=True))
+        elif port.shape is not None and other.shape is not None and _flat(port.shape) != _flat(other.shape):
+            found.append(
+                Difference(
+                    Severity.P0,
+                    "shape",
+                    Shown(port.name, format_shape(port.shape)),
+                    Shown(other.name, format_shape(other.shape)),
+                    "the networks take inputs of different shapes",
+                )
+            )
+    taken = set(partners.values())
+    return [*found, *(_lone_port(port, on_left=False) for port in ports[1] if port.blob not in taken)]
+
+
+def _lone_port(port: InputPort, *, on_left: bool) -> Difference:
+    own = Shown(port.name, f"input {'?' if port.shape is None else format_shape(port.shape)}")
+    nothing = Shown(None, None)
+    kind = "missing" if on_left else "extra"
+    left, right = (own, nothing) if on_left else (nothing, own)
+    return Difference(
+        Severity.P0, kind, left, right, "one network takes an input that the other does not know"
+    )
+
+
+def _output_differences(found: Matching) -> list[Difference]:
+    structures = found.left, found.right
+    counts = [len(structure.outputs) for structure in structures]
+    if counts[0] == counts[1]:
+        return []
+    mine, theirs = (
+        Shown(", ".join(name for name, _ in structure.outputs), f"{count} outputs")
+        for structure, count in zip(structures, counts, strict=True)
+    )
+    return [Difference(Severity.P0, "shape", mine, theirs, "the networks give different numbers of outputs")]
+
+
+def _flat(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)
+
+
+def _report(both: Aligned) -> DiffReport:
+    left, right, found = both.left, both.right, both.found
+    changes_right = right.is_model or bool(right.names.sources) or not (left.is_model or left.names.sources)
+    advisor = Advisor(found, changes_right, (right if changes_right else left).sites)
+    differences = [*both.ports, *_grouped(all_changes(found), advisor)]
+    differences.sort(key=lambda each: each.severity)  # stable: within a severity, in the order of the network
+    return DiffReport(
+        a=left.name,
+        b=right.name,
+        differences=tuple(differences),
+        left=_totals(left, found.left),
+        right=_totals(right, found.right),
+        matched=len(found.pairs),
+        equivalences=_equivalences(left, right, found),
+        notes=(*left.opened.notes, *right.opened.notes),
+        weights=_weights(left, right, found),
+    )
+
+
+def _grouped(changes: Sequence[Change], advisor: Advisor) -> list[Difference]:
+    """Join changes that say the same of several operations."""
+    groups: dict[tuple[object, ...], list[Change]] = {}
+    for change in changes:
+        advice = advisor.advice(change)
+        key = (change.severity, change.kind, change.left_value, change.right_value, change.impact)
+        alike = advice if change.kind in ("missing", "extra", "wiring") else None
+        groups.setdefault((*key, alike), []).append(change)
+    return [_difference(group, advisor) for group in groups.values()]
+
+
+def _difference(group: Sequence[Change], advisor: Advisor) -> Difference:
+    first = group[0]
+    places = tuple(
+        (
+            advisor.place(change.left, is_own=not advisor.changes_right),
+            advisor.place(change.right, is_own=advisor.changes_right),
+        )
+        for change in group
+    )
+    left, right = places[0]
+    advice = advisor.advice(first)
+    where = right if advisor.changes_right else left
+    return Difference(
+        severity=first.severity,
+        kind=first.kind,
+        left=Shown(None if left is None else left.name, first.left_value, left),
+        right=Shown(None if right is None else right.name, first.right_value, right),
+        impact=first.impact,
+        change=None if advice is None else _placed(advice, where, len(group)),
+        places=places,
+    )
+
+
+def _placed(advice: str, where: Place | None, count: int) -> str:
+    """Add to an advice where to follow it."""
+    if where is None:
+        return advice
+    line = where.definition
+    if line is None and where.source is not None and where.source.file is not None:
+        line = f"{where.source.file}:{where.source.line}"
+    text = f"{advice} in {where.name}" + (f" ({line})" if line else "")
+    return text if count == 1 else f"{text} and {count - 1} more"
+
+
+def _totals(side: Side, structure: Structure) -> SideTotals:
+    counted = totals(side.opened, summaries(side.opened))
+    return SideTotals(counted.layers, len(structure), counted.parameters, counted.macs)
+
+
+def _equivalences(left: Side, right: Side, found: Matching) -> tuple[Equivalence, ...]:
+    """Name what is written in two ways: a Padding layer here, padding in the convolution there."""
+    equal = []
+    for left_index, right_index in sorted(found.pairs.items()):
+        mine, theirs = found.left.ops[left_index], found.right.ops[right_index]
+        pads = [_padding_layer(side, op) for side, op in ((left, mine), (right, theirs))]
+        conv = mine.kind == theirs.kind == "conv"
+        same = conv and all(mine.facts[name] == theirs.facts[name] for name in ("pads", "mode"))
+        if same and (pads[0] is None) != (pads[1] is None):
+            equal.append(
+                Equivalence(
+                    mine.name if pads[0] is None else f"{pads[0]} before {mine.name}",
+                    theirs.name if pads[1] is None else f"{pads[1]} before {theirs.name}",
+                    "a layer pads on one side, the convolution itself on the other",
+                )
+            )
+    return tuple(equal)
+
+
+def _padding_layer(side: Side, op: Op) -> str | None:
+    for layer in op.layers:
+        if side.names.types[layer] == "Padding":
+            return side.names.names[layer]
+    return None
+
+
+def _weights(left: Side, right: Side, found: Matching) -> WeightComparison | None:
+    """Count the weights of matched layers that have equal numbers."""
+    if left.is_model or right.is_model:
+        return None  # the numbers of a model that is still to be given weights mean nothing
+    compared = equal = 0
+    for left_index, right_index in found.pairs.items():
+        mine, theirs = found.left.ops[left_index], found.right.ops[right_index]
+        if mine.kind != theirs.kind or not mine.layers or not theirs.layers:
+            continue
+        own = left.opened.graph.layers[mine.layers[0]].weights
+        other = right.opened.graph.layers[theirs.layers[0]].weights
+        if mine.kind == "activation" and mine.facts["type"] != "prelu":
+            continue
+        for one, two in zip(own, other, strict=False):
+            if one.data.size == two.data.size and one.name == two.name:
+                compared += 1
+                equal += bool(np.allclose(_flat_values(one), _flat_values(two), rtol=1e-3, atol=1e-6))
+    return WeightComparison(compared, equal) if compared else None
+
+
+def _flat_values(weight: Weight) -> npt.NDArray[np.float32]:
+    return np.asarray(weight.values(), np.float32).reshape(-1)

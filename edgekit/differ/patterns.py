@@ -1,0 +1,64 @@
+"""Small groups of layers that say together what one layer says elsewhere."""
+
+from __future__ import annotations
+
+from edgekit.differ.draft import Draft, Node, Value
+
+_GATES = {"sigmoid": "swish", "hardsigmoid": "hardswish"}
+
+
+def gated_activations(draft: Draft) -> None:
+    """Turn x * sigmoid(x) into Swish, x * hardsigmoid(x) into HardSwish."""
+    for product in list(draft.nodes.values()):
+        if product.kind != "binary" or product.facts["op"] != "mul" or len(product.inputs) != 2:
+            continue
+        for value, other in (tuple(product.inputs), tuple(reversed(product.inputs))):
+            gate = draft.producer(value)
+            known = gate.kind == "activation" and gate.facts["type"] in _GATES and not gate.facts["params"]
+            if known and gate.inputs == [other] and draft.only_reader(value) is product:
+                product.kind = "activation"
+                product.facts = {"type": _GATES[gate.facts["type"]], "params": ()}
+                product.inputs = [other]
+                product.layers = [*gate.layers, *product.layers]
+                del draft.nodes[gate.id]
+                break
+
+
+def shuffles(draft: Draft) -> None:
+    """Turn reshape (g, c/g, ...), swap of the first two axes, reshape back into a channel shuffle."""
+    for swap in list(draft.nodes.values()):
+        if swap.kind != "permute" or not isinstance(swap.facts["order"], tuple):
+            continue
+        order = swap.facts["order"]
+        before, after = draft.producer(swap.inputs[0]), draft.only_reader((swap.id, 0))
+        if before.kind != "view" or after is None or after.kind != "view" or order[:2] != (1, 0):
+            continue
+        if list(order[2:]) != list(range(2, len(order))) or draft.only_reader(swap.inputs[0]) is not swap:
+            continue
+        outer, inner = draft.shape(before.inputs[0]), before.shapes[0]
+        if outer is None or inner is None or after.shapes[0] != outer or inner[0] * inner[1] != outer[0]:
+            continue
+        after.kind, after.facts = "shuffle", {"groups": inner[0]}
+        after.inputs = list(before.inputs)
+        after.layers = [*before.layers, *swap.layers, *after.layers]
+        del draft.nodes[swap.id], draft.nodes[before.id]
+
+
+def slices(draft: Draft) -> None:
+    """Make every piece of a Slice a crop of its own, as other converters write it."""
+    for node in list(draft.nodes.values()):
+        if node.kind != "slice":
+            continue
+        axis = node.facts["axis"]
+        start: int | None = 0
+        pieces: list[Value] = []
+        for slot, size in enumerate(node.facts["sizes"]):
+            piece = _crop(draft, node, axis, start, size, slot)
+            pieces.append((piece.id, 0))
+            start = None if start is None or size is None else start + size
+        draft.drop(node, pieces)
+
+
+def _crop(draft: Draft, node: Node, axis: int, start: int | None, size: int | None, slot: int) -> Node:
+    facts = {"cuts": ((axis, start, size),)}
+    return draft.add("crop", facts, node.inputs, [node.shapes[slot]], node.layers)

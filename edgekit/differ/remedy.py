@@ -1,0 +1,149 @@
+"""What to change in the PyTorch model, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.differ import torch_code, words
+from edgekit.differ.align import Matching
+from edgekit.differ.change import Change
+from edgekit.differ.model import Place
+from edgekit.differ.structure import Op, Structure
+
+if TYPE_CHECKING:
+    from edgekit.sources.sites import Site
+
+_BUILT = frozenset({"conv", "deconv", "linear", "recurrent", "embed"})
+_BY_CONSTRUCTOR = frozenset({"channels", "kernel", "stride", "padding", "dilation", "groups", "layer"})
+_BATCH_NORM = "nn.BatchNorm2d(C)"
+
+
+@dataclass(frozen=True, eq=False)
+class Advisor:
+    """Says what to do to the PyTorch side, so that it becomes what the other side is.
+
+    `changes_right` tells which side that is; `sites` are the lines that make its modules.
+    """
+
+    found: Matching
+    changes_right: bool
+    sites: Mapping[str, Site]
+
+    def advice(self, change: Change) -> str | None:
+        """Return what to do about a change, without the place; None when there is nothing to say."""
+        own, wanted = (change.right, change.left) if self.changes_right else (change.left, change.right)
+        lacks = change.kind in ("missing", "extra") and (own is None or wanted is None)
+        if lacks and own is None and wanted is not None:
+            return self._addition(wanted, change.companions)
+        if lacks and own is not None:
+            return self._removal(own, change.companions)
+        if change.kind == "wiring":
+            return self._wiring(change)
+        if own is None or wanted is None:
+            return self._small(own, wanted)
+        return self._replacement(change.kind, own, wanted, change)
+
+    def _replacement(self, kind: str, own: Op, wanted: Op, change: Change) -> str:
+        if kind == "normalization":
+            return f"use {self._norm(wanted)} instead of {self._norm(own)}"
+        if kind == "activation":
+            called = (
+                self._is_function(own) and torch_code.has_function(own) and torch_code.has_function(wanted)
+            )
+            write = torch_code.function if called else torch_code.activation
+            return f"use {write(wanted)} instead of {write(own)}"
+        if kind == "bias":
+            return f"make it with bias={wanted.facts['bias']}"
+        if kind in _BY_CONSTRUCTOR and wanted.kind in _BUILT:
+            return f"make it {torch_code.code(wanted)}"
+        if kind in ("pooling", "resampling", "padding", "layer"):
+            return f"use {torch_code.code(wanted)} instead of {torch_code.code(own)}"
+        value, old = change.left_value, change.right_value
+        if not self.changes_right:
+            value, old = old, value
+        return f"use {value} instead of {old}"
+
+    def _small(self, own: Op | None, wanted: Op | None) -> str | None:
+        if wanted is not None:
+            return self._addition(wanted, ())
+        return None if own is None else self._removal(own, ())
+
+    def _addition(self, wanted: Op, companions: tuple[Op, ...]) -> str:
+        made = ", then ".join(self._code(op) for op in (wanted, *companions) if op.kind != "pad")
+        anchor = self._before(wanted)
+        return f"add {made}" + (f" after {self._located(anchor)}" if anchor is not None else "")
+
+    def _located(self, op: Op) -> str:
+        line = self._line(op)
+        return self._label(op) + (f" ({line})" if line else "")
+
+    def _line(self, op: Op) -> str | None:
+        """Return the line to change: that which makes the layer, else that which calls it."""
+        if op.source is None:
+            return None
+        if self._is_layer(op):
+            return str(self.sites[op.source.module])
+        return None if op.source.file is None else f"{op.source.file}:{op.source.line}"
+
+    def _code(self, op: Op) -> str:
+        return self._norm(op) if op.kind == "norm" else torch_code.code(op)
+
+    def _removal(self, own: Op, companions: tuple[Op, ...]) -> str:
+        with_it = [words.title(op) for op in companions]
+        return f"remove {torch_code.code(own)}" + (f", with {' and '.join(with_it)}" if with_it else "")
+
+    def _wiring(self, change: Change) -> str | None:
+        feeds = change.feeds[0] if self.changes_right else change.feeds[1]
+        if not feeds:
+            return None
+        return f"feed it {' and '.join(self._label(op) for op in feeds)} instead"
+
+    def _norm(self, op: Op) -> str:
+        if op.kind != "norm":
+            return f"{_BATCH_NORM} or none"
+        facts = {**op.facts, "channels": "C"}
+        return torch_code.norm_of(facts, op.shape)
+
+    def _before(self, wanted: Op) -> Op | None:
+        """Return the operation of the PyTorch side after which something is missing."""
+        theirs, mine = self._structures()
+        partners = self.found.pairs if self.changes_right else self.found.back
+        pending = [producer for producer, _ in wanted.inputs[:1]]
+        while pending:
+            index = pending.pop()
+            if index in partners:
+                return mine.ops[partners[index]]
+            pending += [producer for producer, _ in theirs.ops[index].inputs[:1]]
+        return None
+
+    def _structures(self) -> tuple[Structure, Structure]:
+        """Return the other side's structure and the PyTorch side's."""
+        if self.changes_right:
+            return self.found.left, self.found.right
+        return self.found.right, self.found.left
+
+    def _is_function(self, op: Op) -> bool:
+        """Whether an activation is called as a function rather than made as a module."""
+        return op.source is not None and not self._is_layer(op)
+
+    def _is_layer(self, op: Op) -> bool:
+        site = None if op.source is None else self.sites.get(op.source.module)
+        return site is not None and site.is_layer
+
+    def place(self, op: Op | None, *, is_own: bool) -> Place | None:
+        """Return where an operation stands."""
+        if op is None:
+            return None
+        module = "" if op.source is None else op.source.module
+        site = self.sites.get(module) if is_own and self._is_layer(op) else None
+        return Place(self._label(op), op.name, op.source, None if site is None else str(site))
+
+    def _label(self, op: Op) -> str:
+        """Return the module path where it is known, else the ncnn layer; an input by its name."""
+        if op.kind == "input":
+            return f"the input {op.facts['name']}"
+        if op.source is None:
+            return op.name
+        return op.source.module or "forward"

@@ -1,0 +1,83 @@
+"""How like two operations are: what the alignment adds up."""
+
+from __future__ import annotations
+
+from edgekit.differ.structure import Op
+
+FORBIDDEN = float("-inf")
+
+# What a perfect match is worth: layers with weights hold the alignment together.
+_WORTH = {
+    "conv": 4.0,
+    "deconv": 4.0,
+    "linear": 4.0,
+    "recurrent": 4.0,
+    "embed": 4.0,
+    "matmul": 2.0,
+    "custom": 2.0,
+    "norm": 1.5,
+    "pool": 1.5,
+    "resize": 1.5,
+    "concat": 1.5,
+    "binary": 1.5,
+}
+_RELATED = {
+    frozenset({"conv", "deconv"}): 1.5,
+    frozenset({"conv", "linear"}): 2.0,
+    frozenset({"pool", "resize"}): 0.4,
+    frozenset({"pool", "reduce"}): 0.4,
+    frozenset({"binary", "concat"}): 0.3,
+}
+# What a difference costs in a layer with weights. The inputs cost most: a layer that is fed by
+# something else is rather another layer than one that gives something else.
+_COSTS = {
+    "in": 1.8,
+    "out": 1.0,
+    "kernel": 1.0,
+    "stride": 0.6,
+    "dilation": 0.4,
+    "pads": 0.2,
+    "type": 1.5,
+    "hidden": 1.0,
+}
+_ANOTHER_KIND_OF_GROUPS = 2.0
+_OTHER_GROUPS = 0.8
+_LEAST = 0.1
+
+
+def worth(op: Op) -> float:
+    """Return what a perfect match of the operation is worth."""
+    return _WORTH.get(op.kind, 1.0)
+
+
+def similarity(left: Op, right: Op) -> float:
+    """Return the score of matching two operations, `FORBIDDEN` when they have nothing in common."""
+    if left.kind != right.kind:
+        return _RELATED.get(frozenset({left.kind, right.kind}), FORBIDDEN)
+    if left.kind == "input":
+        return FORBIDDEN
+    full = worth(left)
+    if left.kind in ("conv", "deconv", "linear", "recurrent", "embed"):
+        return max(full - _weighted(left, right), _LEAST)
+    if left.kind in ("custom", "other") and left.facts["type"] != right.facts["type"]:
+        return FORBIDDEN
+    name = left.facts.get("type", left.facts.get("op"))
+    other = right.facts.get("type", right.facts.get("op"))
+    if name != other:
+        return 0.4 * full
+    return full if left.facts == right.facts else 0.8 * full
+
+
+def _weighted(left: Op, right: Op) -> float:
+    cost = sum(price for name, price in _COSTS.items() if left.facts.get(name) != right.facts.get(name))
+    mine, theirs = left.facts.get("groups", 1), right.facts.get("groups", 1)
+    if _is_depthwise(left) and _is_depthwise(right):
+        return cost - (1.0 if left.facts["out"] != right.facts["out"] else 0.0)  # one width, not two
+    if mine != theirs:
+        cost += _ANOTHER_KIND_OF_GROUPS if 1 in (mine, theirs) else _OTHER_GROUPS
+    return cost
+
+
+def _is_depthwise(op: Op) -> bool:
+    groups = op.facts.get("groups", 1)
+    return bool(groups != 1 and groups == op.facts.get("in"))

@@ -1,0 +1,221 @@
+"""The comparable form of a network: operations in one order, in whichever order a file has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from edgekit.differ.draft import Draft, Shape, Value
+from edgekit.runtimes.trace import Source
+
+Fact = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation of a structure. `inputs` are (operation, output) pairs by position in the structure.
+
+    `layers` are the ncnn layers that it stands for, the naming one first; `source` is where it stands in
+    the PyTorch model, `module_ops` which PyTorch operations the layer was made from, where that is known.
+    """
+
+    index: int
+    kind: str
+    name: str
+    type: str
+    facts: Mapping[str, Fact]
+    inputs: tuple[Value, ...]
+    shapes: tuple[Shape | None, ...]
+    layers: tuple[int, ...]
+    source: Source | None = None
+    module_ops: tuple[Source, ...] = ()
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape of the first output."""
+        return self.shapes[0] if self.shapes else None
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """All operations, topologically ordered; `outputs` are the values that leave the network, by name."""
+
+    ops: tuple[Op, ...]
+    outputs: tuple[tuple[str, Value], ...] = field(default=())
+
+    @cached_property
+    def readers(self) -> Mapping[int, tuple[int, ...]]:
+        """Operation -> the operations that read any of its outputs."""
+        found: dict[int, list[int]] = {op.index: [] for op in self.ops}
+        for op in self.ops:
+            for producer in dict.fromkeys(value[0] for value in op.inputs):
+                found[producer].append(op.index)
+        return {index: tuple(readers) for index, readers in found.items()}
+
+    @cached_property
+    def inputs(self) -> tuple[Op, ...]:
+        """The inputs of the network."""
+        return tuple(op for op in self.ops if op.kind == "input")
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Operations whose results leave the network."""
+        return frozenset(value[0] for _, value in self.outputs)
+
+    def __len__(self) -> int:
+        return len(self.ops)
+
+    def __iter__(self) -> Iterator[Op]:
+        return iter(self.ops)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a graph's layers are called and where they come from, by layer index."""
+
+    names: Mapping[int, str]
+    types: Mapping[int, str]
+    sources: Mapping[int, Source] = field(default_factory=dict)
+    operations: Mapping[int, tuple[Source, ...]] = field(default_factory=dict)
+
+
+def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longest_first: bool) -> Structure:
+    """Put a draft's nodes in order and number them.
+
+    The order is that of a walk from the outputs to the inputs, which visits what depends on inputs of
+    lower `input_order` first, then the longer of two branches first, or the first operand first (of what
+    is joined by Concat; sums have no first). Two networks that differ little are walked alike, in whatever
+    order their files have the layers.
+    """
+    order = _walk(draft, input_order, longest_first)
+    position = {node: index for index, node in enumerate(order)}
+    ops = []
+    for index, key in enumerate(order):
+        node = draft.nodes[key]
+        main = node.layers[0]
+        ops.append(
+            Op(
+                index=index,
+                kind=node.kind,
+                name=names.names[main],
+                type=names.types[main],
+                facts=dict(node.facts),
+                inputs=tuple((position[producer], slot) for producer, slot in node.inputs),
+                shapes=tuple(node.shapes),
+                layers=tuple(dict.fromkeys(node.layers)),
+                source=_source(node.kind, node.facts, node.layers, names),
+                module_ops=tuple(
+                    source
+                    for layer in dict.fromkeys(node.layers)
+                    for source in names.operations.get(layer, ())
+                ),
+            )
+        )
+    outputs = tuple((name, (position[node], slot)) for name, (node, slot) in draft.outputs)
+    return Structure(tuple(ops), outputs)
+
+
+_ACTIVATION_OPS = {
+    "relu": ("relu", "clamp_min", "threshold"),
+    "relu6": ("hardtanh", "clamp", "relu6"),
+    "clip": ("hardtanh", "clamp", "clip"),
+    "swish": ("silu", "mul"),
+    "leakyrelu": ("leaky_relu",),
+}
+
+
+def _source(kind: str, facts: Mapping[str, Fact], layers: list[int], names: Names) -> Source | None:
+    """Return where the operation stands; in a layer with a fused activation both have lines of their own."""
+    operations = [each for layer in layers for each in names.operations.get(layer, ())]
+    if kind == "activation" and operations:
+        wanted = _ACTIVATION_OPS.get(facts["type"], (facts["type"],))
+        for operation in reversed(operations):
+            if operation.op.rpartition(".")[2] in wanted:
+                return operation
+    if kind in ("conv", "deconv", "linear"):
+        for operation in operations:
+            if operation.op.rpartition(".")[2] in _PRODUCT_OPS:
+                return operation
+    return names.sources.get(layers[0])
+
+
+_PRODUCT_OPS = (
+    "convolution",
+    "_convolution",
+    "addmm",
+    "mm",
+    "bmm",
+    "linear",
+    "Conv",
+    "ConvTranspose",
+    "Gemm",
+)
+
+
+def _walk(draft: Draft, input_order: Mapping[str, int], longest_first: bool) -> list[int]:
+    depth = _depths(draft)
+    rank = _ranks(draft, input_order)
+
+    def key(node: int, value: Value, operand: int) -> tuple[int, int, int]:
+        by_length = longest_first or draft.nodes[node].kind != "concat"
+        return rank[value[0]], -depth[value[0]] if by_length else operand, operand
+
+    order: list[int] = []
+    done: set[int] = set()
+    ends = [value for _, value in draft.outputs]
+    for end in sorted(ends, key=lambda value: (rank[value[0]], depth[value[0]])):
+        stack = [(end[0], False)]
+        while stack:
+            node, visited = stack.pop()
+            if node in done:
+                continue
+            if visited:
+                done.add(node)
+                order.append(node)
+                continue
+            stack.append((node, True))
+            operands = list(enumerate(draft.nodes[node].inputs))
+            operands.sort(key=lambda item: key(node, item[1], item[0]), reverse=True)
+            stack += [(value[0], False) for _, value in operands]
+    rest = [node for node in draft.nodes if node not in done]  # inputs that nothing reads
+    return [*order, *rest]
+
+
+def _topological(draft: Draft) -> list[int]:
+    order: list[int] = []
+    done: set[int] = set()
+    for root in draft.nodes:
+        stack = [(root, False)]
+        while stack:
+            node, visited = stack.pop()
+            if node in done:
+                continue
+            if visited:
+                done.add(node)
+                order.append(node)
+                continue
+            stack.append((node, True))
+            stack += [(value[0], False) for value in draft.nodes[node].inputs]
+    return order
+
+
+def _depths(draft: Draft) -> dict[int, int]:
+    """Longest way from an input, in operations."""
+    depth: dict[int, int] = {}
+    for key in _topological(draft):
+        depth[key] = 1 + max((depth[value[0]] for value in draft.nodes[key].inputs), default=0)
+    return depth
+
+
+def _ranks(draft: Draft, input_order: Mapping[str, int]) -> dict[int, int]:
+    """The highest rank among the inputs that a node depends on: one input first, then what it meets."""
+    rank: dict[int, int] = {}
+    for key in _topological(draft):
+        node = draft.nodes[key]
+        if node.kind == "input":
+            rank[key] = input_order.get(node.facts["name"], 0)
+        else:
+            rank[key] = max((rank[value[0]] for value in node.inputs), default=-1)
+    return rank

@@ -1,0 +1,190 @@
+"""The PyTorch spelling of an operation: what to write where a network has to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from edgekit.differ import words
+from edgekit.differ.structure import Op
+
+_MODULES = {
+    "relu": "nn.ReLU()",
+    "relu6": "nn.ReLU6()",
+    "sigmoid": "nn.Sigmoid()",
+    "tanh": "nn.Tanh()",
+    "mish": "nn.Mish()",
+    "hardswish": "nn.Hardswish()",
+    "hardsigmoid": "nn.Hardsigmoid()",
+    "gelu": "nn.GELU()",
+    "swish": "nn.SiLU()",
+    "selu": "nn.SELU()",
+    "softplus": "nn.Softplus()",
+    "softmax": "nn.Softmax(dim={dim})",
+    "prelu": "nn.PReLU({0})",
+    "leakyrelu": "nn.LeakyReLU({0:g})",
+    "elu": "nn.ELU({0:g})",
+    "celu": "nn.CELU({0:g})",
+    "clip": "nn.Hardtanh({0:g}, {1:g})",
+}
+_FUNCTIONS = {"tanh": "torch.tanh", "sigmoid": "torch.sigmoid", "relu": "torch.relu"}
+_SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+
+
+def code(op: Op) -> str:
+    """Return the constructor or the function that makes the operation."""
+    write = _CODES.get(op.kind)
+    return words.title(op) if write is None else write(op)
+
+
+def _linear(op: Op) -> str:
+    facts = op.facts
+    return f"nn.Linear({facts['in']}, {facts['out']}{'' if facts['bias'] else ', bias=False'})"
+
+
+def _recurrent(op: Op) -> str:
+    both = ", bidirectional=True" if op.facts["direction"] == "bidirectional" else ""
+    return f"nn.{op.facts['type']}({op.facts['in']}, {op.facts['hidden']}{both})"
+
+
+def _binary(op: Op) -> str:
+    symbol = _SYMBOLS.get(op.facts["op"])
+    other = "y" if op.facts["scalar"] is None else f"{op.facts['scalar']:g}"
+    return f"x {symbol} {other}" if symbol else f"torch.{op.facts['op']}(x, {other})"
+
+
+def _convolution(op: Op) -> str:
+    facts = op.facts
+    name = "nn.Conv" if op.kind == "conv" else "nn.ConvTranspose"
+    arguments = [str(facts["in"] or "C"), str(facts["out"]), _each(facts["kernel"])]
+    if set(facts["stride"]) != {1}:
+        arguments.append(f"stride={_each(facts['stride'])}")
+    padding = _padding(facts["pads"])
+    if padding not in ("0", None):
+        arguments.append(f"padding={padding}")
+        if facts["mode"] in ("reflect", "replicate"):
+            arguments.append(f'padding_mode="{facts["mode"]}"')
+    if any(facts.get("output_padding", ())):
+        arguments.append(f"output_padding={_each(facts['output_padding'])}")
+    if set(facts["dilation"]) != {1}:
+        arguments.append(f"dilation={_each(facts['dilation'])}")
+    if facts["groups"] != 1:
+        arguments.append(f"groups={facts['groups']}")
+    made = f"{name}{len(facts['kernel'])}d({', '.join(arguments)})"
+    return made if padding is not None else f"{pad_call(facts['pads'])} and {made}"
+
+
+def _padding(amounts: Any) -> str | None:
+    """Return the argument `padding`, None where PyTorch's convolution cannot do it."""
+    if isinstance(amounts, str):
+        return f'"{amounts}"'
+    if any(low != high for low, high in amounts):
+        return None
+    return _each([low for low, _ in amounts])
+
+
+def pad_call(amounts: Any) -> str:
+    """Return the call that pads by hand: the innermost axis comes first."""
+    flat = [str(side) for axis in reversed(amounts) for side in axis]
+    return f"F.pad(x, ({', '.join(flat)}))"
+
+
+def _each(sizes: Sequence[int]) -> str:
+    return str(sizes[0]) if len(set(sizes)) == 1 else str(tuple(sizes))
+
+
+def activation(op: Op) -> str:
+    """Return the module of an activation."""
+    numbers = op.facts["params"]
+    pattern = _MODULES.get(op.facts["type"])
+    if pattern is None:
+        return words.activation(op)
+    if op.facts["type"] == "softmax":
+        axis = numbers[0] if numbers else 0
+        return pattern.format(dim=int(axis) + 1)
+    if op.facts["type"] == "gelu" and numbers:
+        return 'nn.GELU(approximate="tanh")'
+    return pattern.format(*numbers) if "{" in pattern else pattern
+
+
+def has_function(op: Op) -> bool:
+    """Whether an activation is usually called as a function of torch."""
+    return op.kind == "activation" and op.facts["type"] in _FUNCTIONS
+
+
+def function(op: Op) -> str:
+    """Return the function of an activation."""
+    return _FUNCTIONS[op.facts["type"]]
+
+
+def norm(op: Op) -> str:
+    """Return the module of a normalisation."""
+    return norm_of(op.facts, op.shape)
+
+
+def norm_of(facts: Mapping[str, Any], shape: tuple[int, ...] | None) -> str:
+    """Return the module of a normalisation with these facts; `shape` tells the number of axes."""
+    channels = facts["channels"] or "C"
+    dims = len(shape) - 1 if shape is not None and len(shape) > 1 else 2
+    eps = "" if facts["eps"] in (None, 1e-5) else f", eps={facts['eps']:g}"
+    plain = "" if facts["affine"] else ", affine=False"
+    match facts["type"]:
+        case "GroupNorm":
+            return f"nn.GroupNorm({facts['groups']}, {channels}{eps}{plain})"
+        case "InstanceNorm":
+            affine = ", affine=True" if facts["affine"] else ""
+            return f"nn.InstanceNorm{dims}d({channels}{eps}{affine})"
+        case "LayerNorm":
+            return f"nn.LayerNorm({channels}{eps}{plain.replace('affine', 'elementwise_affine')})"
+        case "BatchNorm":
+            return f"nn.BatchNorm{dims}d({channels}{eps})"
+    return str(facts["type"])
+
+
+def _pool(op: Op) -> str:
+    facts = op.facts
+    kind = {"average": "Avg", "max": "Max"}.get(str(facts["type"]), str(facts["type"]))
+    if "size" in facts:
+        return f"nn.Adaptive{kind}Pool{len(facts['size'])}d({_each(facts['size'])})"
+    arguments = [_each(facts["kernel"]), f"stride={_each(facts['stride'])}"]
+    padding = _padding(facts["pads"])
+    if padding not in ("0", None):
+        arguments.append(f"padding={padding}")
+    if facts["rounding"] == "full":
+        arguments.append("ceil_mode=True")
+    if facts.get("count_padding") is False:
+        arguments.append("count_include_pad=False")
+    return f"nn.{kind}Pool{len(facts['kernel'])}d({', '.join(arguments)})"
+
+
+def _resize(op: Op) -> str:
+    facts = op.facts
+    target = f"size={tuple(facts['size'])}" if "size" in facts else f"scale_factor={_ratio(facts['scale'])}"
+    aligned = ", align_corners=True" if facts["align_corners"] else ""
+    return f'F.interpolate(x, {target}, mode="{facts["mode"]}"{aligned})'
+
+
+def _ratio(scale: Sequence[float]) -> str:
+    return f"{scale[0]:g}" if len(set(scale)) == 1 else str(tuple(scale))
+
+
+def _pad(op: Op) -> str:
+    call = pad_call(op.facts["pads"])
+    mode = {"reflect": "reflect", "replicate": "replicate"}.get(str(op.facts["mode"]))
+    return call if mode is None else f'{call[:-1]}, mode="{mode}")'
+
+
+_CODES: Mapping[str, Callable[[Op], str]] = {
+    "activation": activation,
+    "binary": _binary,
+    "concat": lambda op: "torch.cat(...)",
+    "conv": _convolution,
+    "deconv": _convolution,
+    "embed": lambda op: f"nn.Embedding({op.facts['in']}, {op.facts['out']})",
+    "linear": _linear,
+    "norm": norm,
+    "pad": _pad,
+    "pool": _pool,
+    "recurrent": _recurrent,
+    "resize": _resize,
+}

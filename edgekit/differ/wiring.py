@@ -1,0 +1,104 @@
+"""Matched operations that are fed by something else: skip connections that are wired elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgekit.differ import words
+from edgekit.differ.align import Matching
+from edgekit.differ.change import Change, is_commutative
+from edgekit.differ.model import Severity
+from edgekit.differ.structure import Op, Structure
+
+Sources = frozenset[int]
+
+
+def rewired(found: Matching) -> list[Change]:
+    """Return the matched operations whose operands do not come from partners of each other.
+
+    Operations without a partner are looked through: what they change is said elsewhere.
+    """
+    lefts = _Origins(found.left, found.pairs)
+    rights = _Origins(found.right, found.back)
+    changes = []
+    for left_index, right_index in found.pairs.items():
+        left, right = found.left.ops[left_index], found.right.ops[right_index]
+        mine = [frozenset(found.pairs[index] for index in lefts.of(producer)) for producer, _ in left.inputs]
+        theirs = [rights.of(producer) for producer, _ in right.inputs]
+        if _agree(left, mine, theirs):
+            continue
+        joined = any(lefts.joins(producer) for producer, _ in left.inputs) or any(
+            rights.joins(producer) for producer, _ in right.inputs
+        )
+        if joined and _contained(mine, theirs):
+            continue  # a branch is joined on one side only, which is said of the operation that joins
+        changes.append(_change(found, left, right, mine, theirs))
+    return changes
+
+
+class _Origins:
+    """The nearest matched operations above an operation, through those without a partner."""
+
+    def __init__(self, structure: Structure, matched: Mapping[int, int]) -> None:
+        self._structure = structure
+        self._matched = matched
+        self._origins: dict[int, Sources] = {}
+        self._joined: dict[int, bool] = {}
+
+    def of(self, index: int) -> Sources:
+        if index in self._matched:
+            return frozenset({index})
+        if index not in self._origins:
+            producers = [producer for producer, _ in self._structure.ops[index].inputs]
+            self._origins[index] = frozenset[int]().union(*(self.of(producer) for producer in producers))
+        return self._origins[index]
+
+    def joins(self, index: int) -> bool:
+        """Whether an operation without a partner joins branches on the way."""
+        if index in self._matched:
+            return False
+        if index not in self._joined:
+            producers = {producer for producer, _ in self._structure.ops[index].inputs}
+            self._joined[index] = len(producers) > 1 or any(self.joins(producer) for producer in producers)
+        return self._joined[index]
+
+
+def _agree(left: Op, mine: list[Sources], theirs: list[Sources]) -> bool:
+    if is_commutative(left):
+        return sorted(map(sorted, mine)) == sorted(map(sorted, theirs))
+    return mine == theirs
+
+
+def _contained(mine: list[Sources], theirs: list[Sources]) -> bool:
+    left, right = frozenset[int]().union(*mine), frozenset[int]().union(*theirs)
+    return left <= right or right <= left
+
+
+def _change(found: Matching, left: Op, right: Op, mine: list[Sources], theirs: list[Sources]) -> Change:
+    """Say which operands differ; `mine` and `theirs` are positions in the right structure."""
+    reordered = sorted(map(sorted, mine)) == sorted(map(sorted, theirs))
+    wanted = mine if reordered else [sources for sources in mine if sources not in theirs]
+    given = theirs if reordered else [sources for sources in theirs if sources not in mine]
+    left_ops = [_operations(found.left, found.back, sources) for sources in (wanted, given)]
+    right_ops = [_operations(found.right, None, sources) for sources in (wanted, given)]
+    return Change(
+        "wiring",
+        left,
+        right,
+        f"{words.title(left)} of {_named(left_ops[0])}",
+        f"{words.title(right)} of {_named(right_ops[1])}",
+        Severity.P1,
+        "the weights fit, but other features meet here",
+        feeds=(right_ops[0], left_ops[1]),
+    )
+
+
+def _operations(
+    structure: Structure, partners: Mapping[int, int] | None, operands: list[Sources]
+) -> tuple[Op, ...]:
+    positions = [index for sources in operands for index in sorted(sources)]
+    return tuple(structure.ops[index if partners is None else partners[index]] for index in positions)
+
+
+def _named(ops: tuple[Op, ...]) -> str:
+    return " and ".join(f"{words.title(op)} '{op.name}'" for op in ops) or "nothing"
