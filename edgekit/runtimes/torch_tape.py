@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
-from edgekit.runtimes.trace import Array, Node, Source, Trace
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
+from edgekit.runtimes.trace import Array, Node, Source, Trace
 
 _TORCH_FOLDER = f"{Path(torch.__file__).absolute().parent}{os.sep}"
 _OWN_FOLDERS = tuple(
@@ -151,8 +152,9 @@ class _Recorder:
         call_args, call_kwargs, refs = prepared
         leaves = pytree.tree_leaves(result)
         outputs = tuple(self._adopt(leaf) if isinstance(leaf, torch.Tensor) else None for leaf in leaves)
-        outputs = tuple(None if value in refs else value for value in outputs)
-        if refs and all(value is None for value in outputs):
+        handed_on = {value for value in outputs if value in refs}
+        outputs = tuple(None if value in handed_on else value for value in outputs)
+        if handed_on and all(value is None for value in outputs):
             return  # it only handed on what it got
         self.calls.append(Call(func, call_args, call_kwargs, outputs))
         name = str(func.overloadpacket)
