@@ -113,7 +113,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--device",
         metavar="D",
         default="local",
-        help="where ncnn runs, as `edgekit device list` shows: local, qemu:CPU (default: local)",
+        help="where ncnn runs, as `edgekit device list` shows: local, qemu:CPU, ssh:USER@HOST",
     )
 
 

@@ -12,6 +12,7 @@ from edgekit.devices.base import (
 )
 from edgekit.devices.local import LocalDevice
 from edgekit.devices.qemu import QemuDevice
+from edgekit.devices.ssh import SshDevice
 from edgekit.errors import UserError, did_you_mean
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "LocalDevice",
     "QemuDevice",
     "Reply",
+    "SshDevice",
     "Tensor",
     "WorkerCrashed",
     "WorkerError",
@@ -29,12 +31,12 @@ __all__ = [
     "open_device",
 ]
 
-KINDS = ("local", "qemu")
-_FORMS = ("local", "qemu:CPU")
+KINDS = ("local", "qemu", "ssh")
+_FORMS = ("local", "qemu:CPU", "ssh:[USER@]HOST[:PORT]")
 
 
 def open_device(spec: str) -> Device:
-    """Return the device that `spec` names: `local` or `qemu:CPU`.
+    """Return the device that `spec` names: `local`, `qemu:CPU` or `ssh:[USER@]HOST[:PORT]`.
 
     Raises:
         UserError: no such kind of device, or a name that its kind cannot have.
@@ -44,6 +46,8 @@ def open_device(spec: str) -> Device:
         return LocalDevice()
     if kind == "qemu" and colon:
         return QemuDevice(name)
+    if kind == "ssh" and name:
+        return SshDevice(name)
     known = "known devices: " + ", ".join(_FORMS)
     near = None if kind in KINDS else did_you_mean(kind, KINDS)
     raise UserError(f"unknown device '{spec}'", f"{near} {known}" if near else known)

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -158,7 +159,15 @@ def check_devices() -> tuple[Ability, ...]:
 
 def check_remote_devices(environment: Mapping[str, str]) -> tuple[Ability, ...]:
     """Look for the programs that each kind of device but `local` is reached with."""
-    return (_check_qemu(environment),)
+    return (_check_qemu(environment), _check_ssh(environment))
+
+
+def _check_ssh(environment: Mapping[str, str]) -> Ability:
+    name = "ssh:USER@HOST"
+    program = shutil.which("ssh", path=environment.get("PATH"))
+    if program is None:
+        return Ability(name, False, "ssh is not installed", "on Debian: apt-get install openssh-client")
+    return Ability(name, True, program)
 
 
 def _check_qemu(environment: Mapping[str, str]) -> Ability:

@@ -17,13 +17,17 @@ def test_every_kind_opens_without_being_there() -> None:
 @pytest.mark.parametrize(
     ("spec", "message", "remedy"),
     [
-        ("quem:max", "unknown device 'quem:max'", "did you mean 'qemu'? known devices: local, qemu:CPU"),
-        ("adb:1", "unknown device 'adb:1'", "known devices: local, qemu:CPU"),
-        ("", "unknown device ''", "known devices: local, qemu:CPU"),
-        ("qemu", "unknown device 'qemu'", "known devices: local, qemu:CPU"),
+        (
+            "quem:max",
+            "unknown device 'quem:max'",
+            "did you mean 'qemu'? known devices: local, qemu:CPU, ssh:",
+        ),
+        ("adb:1", "unknown device 'adb:1'", "known devices: local, qemu:CPU, ssh:"),
+        ("", "unknown device ''", "known devices: local, qemu:CPU, ssh:"),
+        ("qemu", "unknown device 'qemu'", "known devices: local, qemu:CPU, ssh:"),
         ("qemu:", "unknown CPU '' of device qemu", "choose from qemu:cortex-a53"),
         ("qemu:cortexa76", "unknown CPU 'cortexa76' of device qemu", "did you mean 'cortex-a76'"),
-        ("local:1", "unknown device 'local:1'", "known devices: local, qemu:CPU"),
+        ("local:1", "unknown device 'local:1'", "known devices: local, qemu:CPU, ssh:"),
     ],
 )
 def test_a_wrong_name_is_told_what_there_is(spec: str, message: str, remedy: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgekit.errors import UserError, did_you_mean
 
-_KINDS = ("qemu",)
+_KINDS = ("qemu", "ssh")
 
 
 def setup_device(
@@ -25,6 +25,14 @@ def setup_device(
             QemuDevice(name)  # refuses a CPU that qemu would not know
         root = setup_qemu(progress, again=again)
         return f"qemu is ready: arm64 Python with ncnn in {root.folder.parent}\n"
+    if kind == "ssh" and name:
+        from edgekit.devices.setup.qemu import WHEELS
+        from edgekit.devices.ssh import SshDevice
+
+        progress(f"making a virtual environment on {name}")
+        python = SshDevice(name).setup(tuple(WHEELS), again=again)
+        info = SshDevice(name).info()
+        return f"{spec} is ready: {info.cpu}, {info.arch}, ncnn {info.ncnn} in {python}\n"
     if spec == "local":
         raise UserError("local needs no setup", "pip install 'edgekit[ncnn]' is all it takes")
     raise UserError(
