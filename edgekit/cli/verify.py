@@ -13,6 +13,7 @@ from edgekit.cli.progress import StatusLine
 from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK, UserError
 
 if TYPE_CHECKING:
+    from edgekit.sources.inputs import InputSpec
     from edgekit.verifier import VerifyReport
 
 _PRECISIONS = ("fp32", "fp16", "fp16-storage", "bf16")
@@ -20,6 +21,7 @@ _EPILOG = """\
   edgekit verify build/mobilenet_v2
   edgekit verify build/mobilenet_v2 --precision fp16 --html build/verify.html
   edgekit verify build/mobilenet_v2 --inputs photos.npz --ladder
+  edgekit verify shipped.param --model net.py:Net --input x=1x3x224x224 --weights net.pt
 
 exit codes: 0 the same model within rounding, 1 a layer or an output diverges
 """
@@ -29,7 +31,11 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     """Add the command to the parser."""
     summary = "Compare a bundle with its PyTorch model, layer by layer."
     parser = shared.command(subparsers, "verify", run, summary, _EPILOG)
-    parser.add_argument("bundle", metavar="BUNDLE", help="the folder that `edgekit export` wrote")
+    parser.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        help="the folder that `edgekit export` wrote, or a .param of other make (with --model)",
+    )
     shared.add_device(parser)
     shared.add_precision(parser, choices=_PRECISIONS, default="fp32")
     parser.add_argument("--threads", metavar="N", type=_thread_count, default=1, help="default: 1")
@@ -43,6 +49,13 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
         "--model",
         metavar="SPEC",
         help="the PyTorch model, where --inputs needs it and the bundle's own is code that would be run",
+    )
+    parser.add_argument(
+        "--input",
+        metavar="NAME=SHAPE",
+        action="append",
+        default=[],
+        help="for a .param of other make: an input of the model, as in `edgekit export`",
     )
     parser.add_argument("--weights", metavar="FILE", help="the checkpoint of that model, where it has one")
     parser.add_argument(
@@ -87,6 +100,12 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK if report.passed else EXIT_CHECK_FAILED
 
 
+def _input_specs(texts: list[str]) -> tuple[InputSpec, ...]:
+    from edgekit.sources.inputs import parse_input
+
+    return tuple(parse_input(text) for text in texts)
+
+
 def _verify(args: argparse.Namespace) -> VerifyReport:
     from edgekit.verifier import verify
 
@@ -101,6 +120,7 @@ def _verify(args: argparse.Namespace) -> VerifyReport:
             threads=args.threads,
             weights=args.weights,
             repro=args.repro,
+            input_specs=_input_specs(args.input),
         )
         if not args.ladder:
             return report

@@ -13,7 +13,7 @@ from edgekit.bundle import Manifest, TensorSpec, file_sha256
 from edgekit.errors import UserError
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.sources.code import user_code_error
-from edgekit.sources.inputs import InputSpec
+from edgekit.sources.inputs import InputSpec, probe
 from edgekit.sources.load import TorchModel, load_torch
 from edgekit.sources.request import Request, WeightOptions
 from edgekit.sources.spec import ModelSpec, SpecKind, parse_spec
@@ -56,6 +56,35 @@ def rebuild(
             "export it again, or name the very model and weights that it was exported from",
         )
     return RebuiltModel(built, tuple(manifest.outputs))
+
+
+def record_probes(
+    model: str | torch.nn.Module,
+    weights: Path | None,
+    inputs: Sequence[InputSpec],
+    seed: int,
+    count: int,
+) -> list[Trace]:
+    """Build a model that belongs to no bundle and record it on `count` seeded inputs.
+
+    Raises:
+        UserError: the model cannot be built, or an input is not described.
+    """
+    spec = parse_spec(model) if isinstance(model, str) else model
+    built = load_torch(Request(model=spec, inputs=tuple(inputs), weights=WeightOptions(weights), seed=seed))
+    variant = Variant(built.adapter)
+    traces = []
+    for number in range(count):
+        arrays = probe(built.inputs, seed, number)
+        tensors = {each.name: torch.from_numpy(np.array(arrays[each.name])) for each in built.inputs}
+        try:
+            with torch.no_grad():
+                built.module(*tensors.values())  # tells the names of the outputs
+            assert built.adapter.tree is not None
+            traces.append(variant.record(tensors, built.adapter.tree.names))
+        except Exception as error:
+            raise user_code_error(error, "the model, run on seeded inputs,") from error
+    return traces
 
 
 def _stored_spec(kind: str, text: str) -> ModelSpec:

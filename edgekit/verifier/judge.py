@@ -203,12 +203,20 @@ def report(
     culprits = tuple(layer.name for layer in layers if layer.status is Status.FAIL)
     compared = any(layer.status is Status.PASS and layer.type != "Input" for layer in layers)
     differing = judge.measurements.light_mode_differs
-    passed = compared and not culprits and not differing and all(out.status is Status.PASS for out in judged)
+    repeated = judge.measurements.second_run_differs
+    passed = (
+        compared
+        and not culprits
+        and not differing
+        and not repeated
+        and all(out.status is Status.PASS for out in judged)
+    )
     notes = list(warnings)
     notes += [
         f"output blob '{blob}' changes when light mode is on: what was observed is not what runs"
         for blob in differing
     ]
+    notes += [f"output blob '{blob}' differs between two runs of the same input" for blob in repeated]
     if not compared:
         notes.append("no layer could be compared: this is no pass")
     return VerifyReport(

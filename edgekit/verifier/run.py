@@ -56,6 +56,7 @@ class Measurements:
     samples: tuple[Mapping[str, BlobMeasurement], ...]
     device: DeviceInfo
     light_mode_differs: tuple[str, ...] = ()
+    second_run_differs: tuple[str, ...] = ()
 
 
 def measure(
@@ -65,10 +66,11 @@ def measure(
     outputs: Sequence[str],
     options: Mapping[str, Any] | None = None,
 ) -> Measurements:
-    """Run every sample whole (light mode off and on) and every layer alone.
+    """Run every sample whole (light mode off and on, and once more) and every layer alone.
 
     The outputs of a run in light mode, where ncnn works in place and frees blobs early, must be
-    bit for bit those of the run that was captured: otherwise observing changed what was observed.
+    bit for bit those of the run that was captured: otherwise observing changed what was observed. So must
+    those of a second run: otherwise ncnn is not deterministic, and one verdict says little.
     """
     inputs = _input_blobs(artefact.graph)
     integers = frozenset(
@@ -94,7 +96,13 @@ def measure(
     measured = tuple(
         _compare_sample(number, sample, alignment, reply) for number, sample in enumerate(samples)
     )
-    return Measurements(measured, info, _light_mode_differences(reply, len(samples), outputs))
+    numbers = range(len(samples))
+    return Measurements(
+        measured,
+        info,
+        _differences(reply, numbers, outputs, "whole", "light"),
+        _differences(reply, numbers, outputs, "light", "again"),
+    )
 
 
 def _input_blobs(graph: Graph) -> frozenset[str]:
@@ -121,6 +129,7 @@ def _cases(
     cases = [
         Case(f"{number}.whole", start, everything, integers=integers),
         Case(f"{number}.light", start, outputs, light_mode=True, integers=integers),
+        Case(f"{number}.again", start, outputs, light_mode=True, integers=integers),
     ]
     cases += [
         Case(f"{number}.{layer.index}", feeds(layer.anchors), layer.outputs, integers=integers)
@@ -160,15 +169,18 @@ def _compare(actual: Array | None, reference: Array) -> Comparison:
     return compare(actual, reference)
 
 
-def _light_mode_differences(reply: Reply, samples: int, outputs: Sequence[str]) -> tuple[str, ...]:
+def _differences(
+    reply: Reply, numbers: Sequence[int], outputs: Sequence[str], left: str, right: str
+) -> tuple[str, ...]:
+    """Outputs that two runs of the same inputs do not give bit for bit alike."""
     differing = []
     for blob in outputs:
-        for number in range(samples):
-            whole = reply.tensors.get(f"{number}.whole:{blob}")
-            light = reply.tensors.get(f"{number}.light:{blob}")
-            if whole is None or light is None:
+        for number in numbers:
+            one = reply.tensors.get(f"{number}.{left}:{blob}")
+            other = reply.tensors.get(f"{number}.{right}:{blob}")
+            if one is None or other is None:
                 continue
-            if whole.shape != light.shape or not np.array_equal(whole, light, equal_nan=True):
+            if one.shape != other.shape or not np.array_equal(one, other, equal_nan=True):
                 differing.append(blob)
                 break
     return tuple(differing)

@@ -18,6 +18,7 @@ from edgekit.formats import ncnn as ncnn_format
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.attribution import Attribution, attribute
+from edgekit.verifier.foreign import Foreign, align_foreign, is_foreign
 from edgekit.verifier.inputs import NamedInputs, read_inputs
 from edgekit.verifier.judge import Judge, report
 from edgekit.verifier.model import LayerResult, Status, VerifyReport
@@ -28,6 +29,8 @@ from edgekit.verifier.stream import StreamResult
 
 if TYPE_CHECKING:
     import torch
+
+    from edgekit.sources.inputs import InputSpec
 
 _MOST_EXPLAINED = 16
 
@@ -42,8 +45,12 @@ def verify(
     weights: str | os.PathLike[str] | None = None,
     threads: int = 1,
     repro: str | os.PathLike[str] | None = None,
+    input_specs: Sequence[InputSpec] = (),
 ) -> VerifyReport:
     """Compare a bundle with its PyTorch model, layer by layer, on a device.
+
+    `bundle` may also be a `NAME.param` of other make with `NAME.bin` beside it: then `model` names the
+    PyTorch model, `input_specs` describe its inputs where the spec does not, and the two are aligned first.
 
     Without `inputs` the bundle's own seeded inputs and reference captures are used and PyTorch is not
     needed. With `inputs` (an .npz by input name, an image, a folder of images, or a .wav) the PyTorch model
@@ -56,12 +63,18 @@ def verify(
         WorkerCrashed: ncnn died; the message names the step.
     """
     check_precision(precision)
+    where = open_device(device) if isinstance(device, str) else device
+    if not isinstance(bundle, Bundle) and is_foreign(os.fspath(bundle)):
+        if inputs is not None:
+            raise UserError("--inputs needs a bundle", "leave it out, or export the model")
+        checkpoint = None if weights is None else Path(weights)
+        foreign = align_foreign(Path(bundle), where, model, checkpoint, input_specs)
+        return _verify_foreign(foreign, where, precision, threads, repro)
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     graph = ncnn_format.read(opened.param, opened.bin)
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened.path)
     warnings = _changes(opened)
-    where = open_device(device) if isinstance(device, str) else device
     artefact = Artefact(graph, opened.param, opened.bin, where, precision, threads)
     stream: tuple[StreamResult, ...] = ()
     if inputs is not None:
@@ -76,6 +89,22 @@ def verify(
     if repro is not None:
         verdict = _write_repro(repro, verdict, artefact, alignment, samples)
     return with_stream(verdict, stream)
+
+
+def _verify_foreign(
+    foreign: Foreign,
+    device: Device,
+    precision: str,
+    threads: int,
+    repro: str | os.PathLike[str] | None,
+) -> VerifyReport:
+    artefact = Artefact(foreign.graph, foreign.param, foreign.weights, device, precision, threads)
+    verdict = verify_artefact(
+        str(foreign.param), artefact, foreign.alignment, foreign.samples, foreign.outputs
+    )
+    if repro is not None:
+        verdict = _write_repro(repro, verdict, artefact, foreign.alignment, foreign.samples)
+    return verdict
 
 
 def _write_repro(
