@@ -107,13 +107,15 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """`--device D`: `args.device`, text that `edgekit.devices` understands."""
+def add_device(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """`--device D`: `args.device`, a name for `edgekit.devices`; with `several` a list, or None."""
+    more = "; given several times, the devices are compared" if several else ""
     parser.add_argument(
         "--device",
         metavar="D",
-        default="local",
-        help="where ncnn runs, as `edgekit device list` shows: local, qemu:CPU, ssh:USER@HOST",
+        action="append" if several else "store",
+        default=None if several else "local",
+        help=f"where ncnn runs: local, qemu:CPU or ssh:USER@HOST (default: local){more}",
     )
 
 

@@ -20,6 +20,7 @@ _PRECISIONS = ("fp32", "fp16", "fp16-storage", "bf16")
 _EPILOG = """\
   edgekit verify build/mobilenet_v2
   edgekit verify build/mobilenet_v2 --precision fp16 --html build/verify.html
+  edgekit verify build/mobilenet_v2 --precision fp16 --device qemu:cortex-a53 --device qemu:cortex-a76
   edgekit verify build/mobilenet_v2 --inputs photos.npz --ladder
   edgekit verify shipped.param --model net.py:Net --input x=1x3x224x224 --weights net.pt
 
@@ -36,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
         metavar="BUNDLE",
         help="the folder that `edgekit export` wrote, or a .param of other make (with --model)",
     )
-    shared.add_device(parser)
+    shared.add_device(parser, several=True)
     shared.add_precision(parser, choices=_PRECISIONS, default="fp32")
     parser.add_argument("--threads", metavar="N", type=_thread_count, default=1, help="default: 1")
     parser.add_argument(
@@ -79,6 +80,10 @@ def _thread_count(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Verify, report, and return 1 when a layer or an output diverges."""
     check_destinations(args)
+    devices = list(dict.fromkeys(args.device or ["local"]))
+    if len(devices) > 1:
+        return _compare_devices(args, devices)
+    args.device = devices[0]
     from edgekit.report.terminal import Terminal
     from edgekit.report.verify_html import verify_html
     from edgekit.report.verify_junit import verify_junit
@@ -100,6 +105,24 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK if report.passed else EXIT_CHECK_FAILED
 
 
+def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
+    """Verify on one device after the other and put the verdicts side by side."""
+    from edgekit.devices import open_device
+    from edgekit.report.verify_devices_text import devices_json, devices_text
+
+    for option in ("html", "junit", "repro", "ladder"):
+        if getattr(args, option):
+            raise UserError(f"--{option} takes one --device", "leave it out, or name one device")
+    for device in devices:
+        open_device(device)  # a wrong name ends it before minutes are spent on the others
+    reports = {}
+    for device in devices:
+        args.device = device
+        reports[device] = _verify(args)
+    deliver(args, text=devices_text(reports), document=devices_json(reports))
+    return EXIT_OK if all(report.passed for report in reports.values()) else EXIT_CHECK_FAILED
+
+
 def _input_specs(texts: list[str]) -> tuple[InputSpec, ...]:
     from edgekit.sources.inputs import parse_input
 
@@ -110,7 +133,7 @@ def _verify(args: argparse.Namespace) -> VerifyReport:
     from edgekit.verifier import verify
 
     with StatusLine("verify") as status:
-        status("running ncnn, whole and layer by layer")
+        status(f"running ncnn on {args.device}, whole and layer by layer")
         report = verify(
             args.bundle,
             device=args.device,

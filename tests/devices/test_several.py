@@ -1,0 +1,53 @@
+"""One bundle on several devices: one report that says where they differ."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgekit.cli.main import main
+from edgekit.devices.setup.qemu import Root
+
+
+def verify(bundle: Path, *argv: str) -> int:
+    return main(["verify", str(bundle), "--device", "local", *argv])
+
+
+def test_the_device_that_differs_is_named(
+    odd_bundle: Path, qemu: Root, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "several.json"
+    options = ["--device", "qemu:cortex-a53", "--device", "qemu:cortex-a76", "--precision", "fp16"]
+    assert verify(odd_bundle, *options, "--json", str(path)) == 1
+    text = capsys.readouterr().out
+    assert text.splitlines()[0] == "FAIL: another model on 1 of 3 devices: qemu:cortex-a76"
+    document = json.loads(path.read_text())
+    assert document["schema"] == "edgekit.verify-devices/1" and document["verdict"] == "fail"
+    found = {report["name"]: report for report in document["reports"]}
+    assert [report["verdict"] for report in found.values()] == ["pass", "pass", "fail"]
+    [culprit] = found["qemu:cortex-a76"]["culprits"]
+    [row] = [line for line in text.splitlines() if f" {culprit} " in line and line.endswith("  down")]
+    assert row.count("!") == 1
+
+
+def test_devices_that_agree(bundle: Path, qemu: Root, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(bundle, "--device", "qemu:cortex-a53") == 0
+    assert capsys.readouterr().out.startswith("PASS: the same model as in PyTorch on all 2 devices\n")
+
+
+@pytest.mark.parametrize("option", ["--html", "--junit", "--repro"])
+def test_what_is_of_one_device_takes_one(
+    bundle: Path, option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert verify(bundle, "--device", "qemu:max", option, str(tmp_path / "x")) == 2
+    assert f"{option} takes one --device" in capsys.readouterr().err
+
+
+def test_a_wrong_name_ends_it_before_the_work(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(bundle, "--device", "qemu:a77") == 2
+    assert "unknown CPU 'a77'" in capsys.readouterr().err
+
+
+def test_the_same_device_twice_is_one(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(bundle, "--device", "local") == 0
+    assert "on all" not in capsys.readouterr().out
