@@ -48,4 +48,7 @@ def _swapped(layer: Layer) -> Layer:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        sys.exit(f"{error.message}; {error.remedy}")

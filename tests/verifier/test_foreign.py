@@ -50,7 +50,7 @@ def test_what_is_missing_is_said(files, bundle: Path, module: nn.Module, tmp_pat
     param = files(bundle)
     with pytest.raises(UserError, match="says nothing of its PyTorch model"):
         edgekit.verify(param)
-    with pytest.raises(UserError, match="is not described"):
+    with pytest.raises(UserError, match="add --input"):
         edgekit.verify(param, model=module)
     param.with_suffix(".bin").unlink()
     with pytest.raises(UserError, match="no file"):
