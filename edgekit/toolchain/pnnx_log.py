@@ -46,6 +46,7 @@ _BOILERPLATE = re.compile(
     | replace\ ncnn\ input\ torch\.\w+\ type\ with
     | convert\ (?:reshape|interp|slice)\ expression\b
     | assign\ dynamic\ shape\ info
+    | insert_reshape_\w+\ \d+$ | make_(?:slice|index)_expression\ # names of passes at work
     | (?:model\ has\ dynamic\ dimension\ size,\ but\ no|pnnx\ will\ optimize\ model\ with\ static)
     """,
     re.VERBOSE,

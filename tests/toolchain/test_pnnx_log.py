@@ -18,13 +18,14 @@ BOILERPLATE = [
     "model inputshape = [1,3,16,16]f32",
     "replace ncnn input torch.long type with torch.int",
     "fold_constants ...",
+    "insert_reshape_linear 3",
+    "make_index_expression Tensor.index_1",
     "│ Conv              │ 52       │ 52       │",
     "model has dynamic dimension size, but no inputshape2 specified",
 ]
 WARNINGS = [
     "unsupported padding_mode circular",
     "slice along batch axis is not supported",
-    "insert_reshape_linear 3",
     "Warning: int64 value 9999999999 exceeds int32 range",
 ]
 
