@@ -12,7 +12,7 @@ from edgekit.bencher.measure import Bench, Configuration, Round
 from edgekit.bencher.result import Conditions, Latency, LayerTiming, Memory, Result
 from edgekit.bencher.roofline import Peaks, Traffic, ridge_sweep
 from edgekit.bencher.runtimes import NCNN
-from edgekit.bencher.validity import caveats_of, count_caveats, drift_caveats, judge, layer_caveats
+from edgekit.bencher.validity import caveats_of, drift_caveats, emulation_caveats, judge, layer_caveats
 from edgekit.numerics import statistics as st
 
 
@@ -30,7 +30,7 @@ def gather(
     latency = Latency.of(samples, run.seed)
     emulated = run.device.emulated
     if emulated:
-        caveats = count_caveats(messages[0].get("not_counted"))
+        caveats = emulation_caveats(messages[0].get("not_counted"), memory is not None)
     else:
         caveats = caveats_of(latency, run.protocol, messages, configuration.threads)
         caveats += drift_caveats(float(np.median([st.drift(each) for each in samples])))

@@ -45,12 +45,22 @@ def caveats_of(
     return found
 
 
-def count_caveats(reason: str | None) -> list[Caveat]:
-    """Say why an emulated device counted no instructions."""
-    if reason is None:
-        return []
-    what, _, remedy = reason.partition("; ")
-    return [Caveat("not-counted", Severity.NOTE, what, remedy or "count with one thread")]
+def emulation_caveats(not_counted: str | None, memory: bool) -> list[Caveat]:
+    """Say why an emulated device counted no instructions, and what its memory is worth."""
+    found = []
+    if memory:
+        found.append(
+            Caveat(
+                "emulated-memory",
+                Severity.NOTE,
+                "the resident set is the emulator's, with the code that it translated",
+                "take blob, workspace and weights, which are exact",
+            )
+        )
+    if not_counted is not None:
+        what, _, remedy = not_counted.partition("; ")
+        found.append(Caveat("not-counted", Severity.NOTE, what, remedy or "count with one thread"))
+    return found
 
 
 def layer_caveats(ratio: float) -> list[Caveat]:

@@ -88,7 +88,8 @@ class Device(Protocol):
         """Carry one request to a fresh worker process and bring back its reply.
 
         `message["files"]` maps roles to paths on the host; the device rewrites them to where the
-        worker finds them. `environment` adds variables to the worker's environment.
+        worker finds them. `environment` adds variables to the worker's environment. Without
+        `timeout_s` the device has a limit of its own: nothing waits for ever.
 
         Raises:
             WorkerError: the worker answered with an error.

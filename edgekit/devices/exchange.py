@@ -18,6 +18,8 @@ from edgekit.errors import MissingPackage
 from edgekit.worker.protocol import MESSAGE_FILE, PROGRESS_FILE, read_message, write_message
 
 WORKER_FOLDER = Path(edgekit.worker.__file__).parent
+LONGEST_S = 3600.0
+"""How long a worker may take where the caller does not say: nothing waits for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def exchange(message: Mapping[str, Any], tensors: Iterable[Tensor], carry: Carry
 
 
 def run_process(
-    command: Sequence[str], result: Path, environment: Mapping[str, str], timeout_s: float | None
+    command: Sequence[str], result: Path, environment: Mapping[str, str], timeout_s: float
 ) -> Ending:
     """Run a worker as a child process in a session of its own, and leave no orphan.
 
@@ -84,10 +86,10 @@ def run_process(
     return Ending(process.returncode, stderr.decode("utf-8", "replace"))
 
 
-def timed_out(result: Path, timeout_s: float | None) -> DeviceTimeout:
+def timed_out(result: Path, timeout_s: float) -> DeviceTimeout:
     """Return the error of a worker that did not answer in time, with the step it was at."""
-    seconds = "the time given" if timeout_s is None else f"{timeout_s:g} s"
-    return DeviceTimeout(f"the worker gave no answer within {seconds} ({last_step(result) or 'start-up'})")
+    step = last_step(result) or "start-up"
+    return DeviceTimeout(f"the worker gave no answer within {timeout_s:g} s ({step})")
 
 
 def last_step(result: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
-from edgekit.devices.exchange import WORKER_FOLDER, exchange, run_process
+from edgekit.devices.exchange import LONGEST_S, WORKER_FOLDER, exchange, run_process
 
 __all__ = ["WORKER_FOLDER", "LocalDevice"]
 
@@ -40,11 +40,12 @@ class LocalDevice:
         timeout_s: float | None = None,
     ) -> Reply:
         """Run one request in a fresh process; see `Device.call`."""
+        longest_s = LONGEST_S if timeout_s is None else timeout_s
         variables = {**os.environ, **(environment or {})}
         return exchange(
             message,
             tensors,
             lambda request, result: run_process(
-                [*self._program, str(request), str(result)], result, variables, timeout_s
+                [*self._program, str(request), str(result)], result, variables, longest_s
             ),
         )

@@ -23,7 +23,7 @@ from edgekit.devices.counting import (
     plugin_argument,
     read_counts,
 )
-from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange, run_process
+from edgekit.devices.exchange import LONGEST_S, WORKER_FOLDER, Ending, exchange, run_process
 from edgekit.devices.setup.qemu import Progress, Root, find_root, make_root
 from edgekit.errors import UserError, did_you_mean
 
@@ -33,7 +33,6 @@ PROGRAM_REMEDY = "on Debian: apt-get install qemu-user-static"
 SETUP_REMEDY = "make it with: edgekit device setup qemu"
 
 _COUNTS_FILE = "counts"
-_LONGEST_S = 3600.0
 _SLOWDOWN = 30.0  # of what a caller thinks is enough
 _QEMU_WORDS = re.compile(r"^qemu: uncaught target signal.*\n?", re.MULTILINE)
 # qemu writes a core file of a crashed program into the working directory unless the limit is zero
@@ -79,7 +78,7 @@ class QemuDevice:
         counter, why_not = _counter(message, root)
         if counter is not None:
             program, message = counter.emulator, {**message, "count": True}
-        longest_s = _LONGEST_S if timeout_s is None else min(_LONGEST_S, timeout_s * _SLOWDOWN)
+        longest_s = LONGEST_S if timeout_s is None else min(LONGEST_S, timeout_s * _SLOWDOWN)
 
         def carry(request: Path, result: Path) -> Ending:
             command = [*_NO_CORE, str(program), "-cpu", self.cpu, "-L", str(root.folder)]

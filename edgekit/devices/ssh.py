@@ -23,14 +23,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
-from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange, timed_out
+from edgekit.devices.exchange import LONGEST_S, WORKER_FOLDER, Ending, exchange, timed_out
 from edgekit.devices.remote.supervisor import RESULT_FILES
 from edgekit.errors import MissingPackage, UserError
 
 _REMOTE = Path(__file__).parent / "remote"
 _SUPERVISOR = _REMOTE / "supervisor.py"
 _MAKE_VENV = _REMOTE / "make_venv.py"
-_LONGEST_S = 3600.0
 _CONNECT_S = 20
 _SLACK_S = 60.0  # for the connection and the transfer, beside the work
 _SSH_FAILED = 255
@@ -122,7 +121,7 @@ class SshDevice:
         """Run one request in a fresh process on the board; see `Device.call`."""
         files = {role: Path(path) for role, path in message.get("files", {}).items()}
         there = {**message, "files": {role: f"files/{role}" for role in files}}
-        longest_s = _LONGEST_S if timeout_s is None else timeout_s
+        longest_s = LONGEST_S if timeout_s is None else timeout_s
         header = {"timeout_s": longest_s, "environment": dict(environment or {})}
 
         def carry(request: Path, result: Path) -> Ending:
@@ -139,7 +138,7 @@ class SshDevice:
         Raises:
             UserError: the board is out of reach, or could not make it.
         """
-        with _Connection(self, _MAKE_VENV, _LONGEST_S) as connection:
+        with _Connection(self, _MAKE_VENV, LONGEST_S) as connection:
             connection.send(json.dumps({"packages": list(packages), "again": again}).encode() + b"\n")
             answer = connection.read_header()
         if "error" in answer:

@@ -38,7 +38,11 @@ def error_of(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
     ("argv", "message", "remedy"),
     [
         (["verfiy", "b"], "'verfiy' is not a command", "did you mean 'verify'?"),
-        (["zzz"], "'zzz' is not a command", "choose from export, verify, bench, diff, inspect, models, doctor"),
+        (
+            ["zzz"],
+            "'zzz' is not a command",
+            "choose from export, verify, bench, diff, inspect, models, doctor",
+        ),
         ([], "the following arguments are required: COMMAND", "see: edgekit --help"),
         (["--versoin"], "edgekit has no option '--versoin'", "did you mean '--version'?"),
         (
@@ -83,9 +87,9 @@ def test_defaults_of_the_commands() -> None:
     assert export.input == ["a=1x3", "b=1x2x2"]
     assert (export.route, export.precision, export.weights, export.seed) == (None, None, None, None)
     verify = parse(["verify", "b"])
-    assert (verify.device, verify.precision, verify.inputs, verify.ladder) == ("local", "fp32", None, False)
+    assert (verify.device, verify.precision, verify.inputs, verify.ladder) == (None, "fp32", None, False)
     bench = parse(["bench", "a", "b", "--threads", "1,2"])
-    assert bench.targets == ["a", "b"]
+    assert (bench.targets, bench.device) == (["a", "b"], "local")
     assert bench.threads == (1, 2)
 
 

@@ -93,7 +93,7 @@ def test_with_two_threads_the_reason_is_given(
     [result] = json.loads(capsys.readouterr().out)["results"]
     assert result["instructions"] is None and result["latency_s"] is None
     assert result["memory"]["blob_peak_bytes"] > 0
-    assert [each["code"] for each in result["validity"]["warnings"]] == ["not-counted"]
+    assert [each["code"] for each in result["validity"]["warnings"]] == ["emulated-memory", "not-counted"]
 
 
 def test_counts_are_read_and_the_calls_own_cost_taken_off(tmp_path: Path) -> None:

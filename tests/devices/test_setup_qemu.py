@@ -52,6 +52,7 @@ def test_without_qemu_the_remedy_is_its_package(tmp_path: Path, monkeypatch: pyt
         QemuDevice("max").info()
 
 
+@pytest.mark.slow
 def test_a_setup_that_fails_leaves_nothing(
     qemu: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ def verify(bundle: Path, *argv: str) -> int:
     return main(["verify", str(bundle), "--device", "local", *argv])
 
 
+@pytest.mark.slow
 def test_the_device_that_differs_is_named(
     odd_bundle: Path, qemu: Root, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

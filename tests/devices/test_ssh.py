@@ -169,6 +169,7 @@ def test_a_board_without_python(board: Board) -> None:
         board.python(usual)
 
 
+@pytest.mark.slow
 def test_a_board_without_ncnn_is_offered_the_setup(board: Board) -> None:
     """Then the setup is taken, with the board's own pip, and ncnn runs in what it made."""
     path = board.folder / "bin" / "python3"
