@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
 from edgekit.alignment import families
 from edgekit.runtimes.trace import Array, Node, Trace
 

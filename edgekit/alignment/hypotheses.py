@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+
 from edgekit.alignment.layout import Layout, permutations
 from edgekit.alignment.matching import Match, Observation
 from edgekit.alignment.state import Changes, State

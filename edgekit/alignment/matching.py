@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from edgekit.alignment.layout import Array, Layout, permutations
 from edgekit.runtimes.trace import Trace, finite_scale
 

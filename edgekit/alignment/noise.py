@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.model import Alignment
 from edgekit.graph import Graph, Layer

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from edgekit.alignment import hypotheses
 from edgekit.alignment.layout import Layout
 from edgekit.alignment.matching import TOLERANCE, Match, Observation

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from edgekit import schema
 from edgekit.alignment.layout import Layout
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method

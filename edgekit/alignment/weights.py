@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+
 from edgekit.alignment import families
 from edgekit.graph import Graph, Layer
 from edgekit.runtimes.trace import Array, Trace

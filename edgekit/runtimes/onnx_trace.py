@@ -84,7 +84,8 @@ class OnnxRuntime:
 
 def _trace(runtime: OnnxRuntime, tensors: Mapping[str, Array]) -> Trace:
     ids = {name: number for number, name in enumerate(tensors)}
-    nodes, constants = [], {ids[name]: name for name in runtime.constants}
+    nodes: list[Node] = []
+    constants = {ids[name]: name for name in runtime.constants}
     for node in runtime.model.graph.node:
         made = tuple(ids[name] for name in node.output if name in ids)
         if node.op_type == "Constant":

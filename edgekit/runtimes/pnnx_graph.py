@@ -99,7 +99,7 @@ def _function(space: Any, layer: Layer, name: str, inputs: list[Any]) -> Any:
     function = getattr(space, name)
     arguments: dict[str, Any] = {key: value for key, value in layer.params.items() if _is_argument(key)}
     roles = {key[1:]: value for key, value in layer.params.items() if key.startswith("$")}
-    place = {blob: value for blob, value in zip(layer.inputs, inputs, strict=True)}
+    place = dict(zip(layer.inputs, inputs, strict=True))
     by_name = {role: place[str(blob)] for role, blob in roles.items() if str(blob) in place}
     if layer.type in _LISTS:
         return function(tuple(inputs), **arguments)
