@@ -15,11 +15,11 @@ import numpy as np
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.graph import Graph
-from edgekit.numerics.floors import floor
+from edgekit.numerics.floors import Sums, floor
 from edgekit.numerics.metrics import Comparison
 from edgekit.verifier.model import Label, LayerResult, OutputResult, Status, Unmatched, VerifyReport
 from edgekit.verifier.run import BlobMeasurement, Measurements
-from edgekit.verifier.terms import summed_terms
+from edgekit.verifier.terms import sums_of
 
 _AMPLIFIED = 2.0
 
@@ -41,7 +41,7 @@ class Judge:
         self.measurements = measurements
         self.precision = precision
         self._dirty: dict[str, bool] = {}
-        self._summed: dict[str, int] = {}
+        self._summed: dict[str, Sums] = {}
 
     def layers(self) -> tuple[LayerResult, ...]:
         """Judge every layer in file order."""
@@ -117,15 +117,15 @@ class Judge:
         return error / limit if limit > 0 else (0.0 if error == 0 else math.inf)
 
     def _floor(self, blob: str, number: int) -> float:
-        return floor(self.samples[number].noise[blob].isolated, self.precision, self._products(blob))
+        return floor(self.samples[number].noise[blob].isolated, self.precision, self._sums(blob))
 
-    def _products(self, blob: str) -> int:
-        """How many products are summed for one element of a blob."""
+    def _sums(self, blob: str) -> Sums:
+        """How an element of a blob is summed."""
         if not self._summed:
             for entry in self.alignment.layers:
-                count = summed_terms(self.graph.layers[entry.index], entry, self.samples[0])
-                self._summed.update(dict.fromkeys(entry.outputs, count))
-        return self._summed[blob]
+                sums = sums_of(self.graph.layers[entry.index], entry, self.samples[0])
+                self._summed.update(dict.fromkeys(entry.outputs, sums))
+        return self._summed.get(blob, Sums())
 
     def _isolated_fails(self, blob: str, number: int) -> bool:
         comparison = self.measurements.samples[number][blob].isolated
@@ -137,7 +137,7 @@ class Judge:
             self._dirty[blob] = any(
                 _above(
                     self.measurements.samples[number][blob].propagated,
-                    floor(sample.noise[blob].propagated, self.precision),
+                    floor(sample.noise[blob].propagated, self.precision, self._sums(blob)),
                 )
                 for number, sample in enumerate(self.samples)
             )
@@ -174,7 +174,7 @@ class Judge:
     def _output(self, blob: str, name: str) -> OutputResult:
         number = max(range(len(self.samples)), key=lambda index: self._output_excess(blob, index))
         comparison = self.measurements.samples[number][blob].propagated
-        limit = floor(self.samples[number].noise[blob].propagated, self.precision)
+        limit = floor(self.samples[number].noise[blob].propagated, self.precision, self._sums(blob))
         status = Status.FAIL if self._is_dirty(blob) else Status.PASS
         return OutputResult(name, blob, status, comparison.metrics, limit, comparison.finding)
 

@@ -19,7 +19,7 @@ from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import floor
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.run import Artefact
-from edgekit.verifier.terms import summed_terms
+from edgekit.verifier.terms import sums_of
 
 _SCRIPT = '''\
 """Run one ncnn layer on stored inputs and compare it with stored PyTorch results."""
@@ -63,7 +63,7 @@ def write_repro(
     with staged_folder(folder, marker="case.json") as staging:
         graph = extract(artefact.graph, entry, sample)
         ncnn.write(graph, staging / "layer.param", staging / "layer.bin")
-        products = summed_terms(artefact.graph.layers[entry.index], entry, sample)
+        sums = sums_of(artefact.graph.layers[entry.index], entry, sample)
         case = {
             "schema": "edgekit.repro/1",
             "layer": {"index": entry.index, "name": entry.name, "type": entry.type},
@@ -74,7 +74,7 @@ def write_repro(
             "outputs": [
                 {
                     **_save(staging, "reference", blob, alignment, sample),
-                    "floor": floor(sample.noise[blob].isolated, artefact.precision, products),
+                    "floor": floor(sample.noise[blob].isolated, artefact.precision, sums),
                 }
                 for blob in entry.outputs
             ],

@@ -1,4 +1,4 @@
-"""How many products ncnn sums for one element of a layer's output."""
+"""How ncnn sums one element of a layer's output."""
 
 from __future__ import annotations
 
@@ -8,10 +8,25 @@ from edgekit.alignment.model import LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.errors import UserError
 from edgekit.graph import Layer
+from edgekit.numerics.floors import Sums
 from edgekit.ops.cost import cost
+from edgekit.ops.describe import describe
 
 
-def summed_terms(layer: Layer, entry: LayerAlignment, sample: Sample) -> int:
+def sums_of(layer: Layer, entry: LayerAlignment, sample: Sample) -> Sums:
+    """Return how many products are summed, and whether ncnn may take a winograd kernel for that."""
+    return Sums(_products(layer, entry, sample), _may_use_winograd(layer))
+
+
+def _may_use_winograd(layer: Layer) -> bool:
+    """Whether ncnn has a winograd kernel for the layer: for 3x3 convolutions of stride and dilation 1."""
+    if layer.type != "Convolution":
+        return False
+    facts = describe(layer)
+    return (facts["kernel"], facts["stride"], facts["dilation"]) == ((3, 3), (1, 1), (1, 1))
+
+
+def _products(layer: Layer, entry: LayerAlignment, sample: Sample) -> int:
     """Return MACs per output element: 960 for a pointwise convolution of 960 channels, 1 where unknown."""
     blobs = sample.blobs
     if not entry.outputs or any(blob not in blobs for blob in (*layer.inputs, *layer.outputs)):
