@@ -15,7 +15,7 @@ from edgekit.runtimes.ncnn import CALM, Case, Feed, run_cases
 from edgekit.runtimes.trace import Array, Trace
 
 _MOST_CRASHES = 24
-_STEP = re.compile(r"blob (?P<blob>.+) of case (?P<case>\S+)")
+_STEP = re.compile(r"(?:layer '.*', )?blob (?P<blob>.+) of case (?P<case>\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Observer:
 
 def _crash_site(crash: WorkerCrashed) -> tuple[str, str]:
     """Return blob and case at which the worker died, empty where it says nothing of the kind."""
-    match = _STEP.fullmatch(crash.step)
+    match = _STEP.fullmatch(crash.step)  # as `worker.run` words it
     return (match["blob"], match["case"]) if match else ("", "")
 
 

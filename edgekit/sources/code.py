@@ -49,7 +49,9 @@ def seeded(seed: int) -> Iterator[None]:
 
 def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
-    name = f"edgekit_user_{path.stem}"
+    # TorchScript puts the module's name into files that pnnx reads, and pnnx dies on anything else.
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem)
+    name = f"edgekit_user_{plain}"
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
         raise UserError(f"'{path}' is not a Python file", "give a file that ends in .py")
