@@ -154,9 +154,19 @@ def _prepared(module: torch.nn.Module, *, will_change: bool) -> tuple[torch.nn.M
     training = any(getattr(each, "training", False) for each in module.modules())
     notes = [f"converted {' and '.join(halves)} weights to float32"] if halves else []
     if training or halves or moved or will_change:
-        module = copy.deepcopy(module) if not isinstance(module, torch.jit.ScriptModule) else module
+        module = module if isinstance(module, torch.jit.ScriptModule) else _deep_copy(module)
         module = module.cpu().float().eval() if halves else module.cpu().eval()
     return module, tuple(notes)
+
+
+def _deep_copy(module: torch.nn.Module) -> torch.nn.Module:
+    """Copy a module; weights that an old-style normalisation computed are no leaves and go by detaching."""
+    memo: dict[int, object] = {}
+    for each in module.modules():
+        for value in vars(each).values():
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(module, memo)
 
 
 def _is_odd_float(tensor: torch.Tensor) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ def export_onnx(
         stack.enter_context(torch.no_grad())
         stack.enter_context(attention_fast_path_off())
         stack.enter_context(autograd_functions_inlined(inlined))
+        stack.enter_context(_graph_not_printed())
         try:
             torch.onnx.export(
                 module,
@@ -99,6 +100,17 @@ def export_onnx(
         tuple(trace_warning(each) for each in caught if issubclass(each.category, TracerWarning)),
         (*inlined_notes, *simplified.rewrites),
     )
+
+
+@contextmanager
+def _graph_not_printed() -> Iterator[None]:
+    """Keep a failing exporter from printing the whole graph to stdout."""
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = log
 
 
 def simplify(model: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> OnnxModel:

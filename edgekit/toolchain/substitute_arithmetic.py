@@ -142,6 +142,32 @@ def _where(state: State, condition: torch.Tensor, *choices: Any) -> Any:
     return chosen * marked + other * unmarked
 
 
+def _softsign(state: State, x: torch.Tensor) -> Any:
+    """Spell x / (1 + |x|) so that pnnx does not make one softsign of it again."""
+    return (x.abs() + 1.0).reciprocal() * x
+
+
+def _tanhshrink(state: State, x: torch.Tensor) -> Any:
+    """Spell x - tanh(x) so that pnnx does not make one tanhshrink of it again."""
+    return x.tanh() * -1.0 + x
+
+
+def _softmin(state: State, x: torch.Tensor, dim: int | None = None, *_: Any, **__: Any) -> Any:
+    """Spell softmax(-x) so that pnnx does not make one softmin of it again."""
+    return NotImplemented if dim is None else (x * -1.0).softmax(dim)
+
+
+def _cosine_similarity(
+    state: State, left: torch.Tensor, right: torch.Tensor, dim: int = 1, eps: float = 1e-8
+) -> Any:
+    """sum(a b) / (max(|a|, eps) max(|b|, eps))."""
+    if sizes_of(left) != sizes_of(right):
+        left, right = torch.broadcast_tensors(left, right)
+    product = (left * right).sum(dim)
+    lengths = [each.pow(2).sum(dim).sqrt().clamp(min=eps) for each in (left, right)]
+    return product / (lengths[0] * lengths[1])
+
+
 _SPREAD = "wrote the variance as the mean of squared differences"
 _POWER = "wrote a power as multiplications"
 _MASK = "wrote a constant mask as arithmetic"
@@ -159,4 +185,8 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.masked_fill: (_MASK, _masked_fill),
     torch.Tensor.masked_fill: (_MASK, _masked_fill),
     torch.where: (_MASK, _where),
+    F.softsign: ("wrote softsign as a division", _softsign),
+    F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
+    F.softmin: ("wrote softmin as a softmax", _softmin),
+    F.cosine_similarity: ("wrote the cosine similarity as a quotient", _cosine_similarity),
 }

@@ -7,11 +7,14 @@ does, so a layer with a setting that pnnx misreads is shown to it under another 
 
 from __future__ import annotations
 
-import copy
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 
 def tracing_copy(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
@@ -20,7 +23,10 @@ def tracing_copy(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
         return module, ()
     shared_modules, shared_weights = _shared(module)
     opened = sorted({type(each).__name__ for each in module.modules() if _misread(each)})
+    computed = [name for name, each in module.named_modules() if _has_computed_weights(each)]
     notes = []
+    if computed:
+        notes.append(f"computed the normalised weights of {_listed(computed)} once and for all")
     if shared_modules:
         notes.append(f"gave each of the paths {_listed(shared_modules)} a module of its own")
     if shared_weights:
@@ -64,7 +70,50 @@ def _misread(module: nn.Module) -> bool:
     """Whether pnnx would take the layer by its class name and overlook one of its settings."""
     if isinstance(module, nn.modules.conv._ConvNd):
         return module.padding_mode == "circular"
-    return isinstance(module, nn.LayerNorm) and len(module.normalized_shape) > 1
+    if isinstance(module, nn.LayerNorm):
+        return len(module.normalized_shape) > 1
+    return isinstance(module, _UNKNOWN)
+
+
+_UNKNOWN = (nn.Softsign, nn.Tanhshrink, nn.Softmin, nn.CosineSimilarity)
+"""Layers that pnnx knows by name and ncnn does not have."""
+
+
+def _has_computed_weights(module: nn.Module) -> bool:
+    """Whether weights are computed at each run: weight or spectral normalisation, old style or new."""
+    hooks = module._forward_pre_hooks.values()
+    return parametrize.is_parametrized(module) or any(isinstance(hook, _WEIGHT_HOOKS) for hook in hooks)
+
+
+def _shallow(module: nn.Module) -> nn.Module:
+    """Copy the attributes and nothing else: `copy.copy` asks the class, and some classes refuse."""
+    clone: nn.Module = type(module).__new__(type(module))
+    clone.__dict__.update(module.__dict__)
+    return clone
+
+
+def _settled(module: nn.Module) -> nn.Module:
+    """Return a shallow copy whose computed weights are plain ones."""
+    clone = _shallow(module)
+    clone._parameters, clone._modules = dict(module._parameters), dict(module._modules)
+    names = []
+    if parametrize.is_parametrized(module):
+        names = list(clone._modules.pop("parametrizations")._modules)  # type: ignore[union-attr]
+        clone.__class__ = type(module).__mro__[1]
+    hooks = {key: hook for key, hook in module._forward_pre_hooks.items() if isinstance(hook, _WEIGHT_HOOKS)}
+    clone._forward_pre_hooks = OrderedDict(
+        (key, hook) for key, hook in module._forward_pre_hooks.items() if key not in hooks
+    )
+    for hook in hooks.values():
+        hook(module, ())
+        names.append(hook.name)
+    for name in names:
+        clone._parameters[name] = nn.Parameter(getattr(module, name).detach(), requires_grad=False)
+        clone.__dict__.pop(name, None)
+    return clone
+
+
+_WEIGHT_HOOKS = (WeightNorm, SpectralNorm)
 
 
 class _Copier:
@@ -73,7 +122,9 @@ class _Copier:
 
     def copy(self, module: nn.Module) -> nn.Module:
         """Copy a module and what is below it; only a parameter's second owner gets a copy of the numbers."""
-        clone = copy.copy(module)
+        if _has_computed_weights(module):
+            module = _settled(module)
+        clone = _shallow(module)
         clone._parameters = {name: self._parameter(each) for name, each in module._parameters.items()}
         clone._buffers = dict(module._buffers)
         clone._modules = {

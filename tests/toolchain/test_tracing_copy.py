@@ -63,3 +63,17 @@ def test_a_layer_whose_setting_is_misread_is_renamed() -> None:
     assert type(module[0]) is nn.Conv2d
     x = torch.randn(1, 4, 8, 8)
     assert torch.equal(copy(x), module(x))
+
+
+def test_normalised_weights_are_computed_once() -> None:
+    module = nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 4, 3)),
+        nn.utils.parametrizations.spectral_norm(nn.Conv1d(4, 4, 3)),
+    ).eval()
+    copy, notes = tracing_copy(module)
+    assert notes == ("computed the normalised weights of 0, 1 once and for all",)
+    assert [type(each) for each in copy] == [nn.Conv1d, nn.Conv1d]
+    assert list(dict(copy.named_parameters())) == ["0.bias", "0.weight", "1.bias", "1.weight"]
+    x = torch.randn(1, 4, 12)
+    torch.testing.assert_close(copy(x), module(x), rtol=0, atol=0)
+    assert nn.utils.parametrize.is_parametrized(module[0])
