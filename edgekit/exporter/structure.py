@@ -35,7 +35,9 @@ def _unconverted(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route
             expression = layer.params.get("expr")
             operators.setdefault(layer.type, expression if isinstance(expression, str) else None)
     # What only hands numbers to an unconverted operator, or reads its result, is no reason of its own.
-    reasons = {op: detail for op, detail in operators.items() if op != _EXPRESSION} or operators
+    reasons = {
+        op: detail for op, detail in operators.items() if not op.startswith((_EXPRESSION, "prim::"))
+    } or operators
     for op, detail in reasons.items():
         if op in REGISTERED:
             message = f"the converter dropped a setting of '{op}': {detail}"

@@ -161,8 +161,8 @@ def _cosine_similarity(
     state: State, left: torch.Tensor, right: torch.Tensor, dim: int = 1, eps: float = 1e-8
 ) -> Any:
     """sum(a b) / (max(|a|, eps) max(|b|, eps))."""
-    if sizes_of(left) != sizes_of(right):
-        left, right = torch.broadcast_tensors(left, right)
+    shape = torch.broadcast_shapes(sizes_of(left), sizes_of(right))
+    left, right = (each if sizes_of(each) == list(shape) else each.expand(shape) for each in (left, right))
     product = (left * right).sum(dim)
     lengths = [each.pow(2).sum(dim).sqrt().clamp(min=eps) for each in (left, right)]
     return product / (lengths[0] * lengths[1])
