@@ -13,6 +13,7 @@ import torch
 
 from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
+from edgekit.exporter.remedies import other_route
 from edgekit.exporter.result import ExportError, Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
 from edgekit.runtimes.trace import Array, Trace, finite_scale
@@ -102,6 +103,7 @@ class TorchSubject:
 
     def __init__(self, model: TorchModel) -> None:
         self._model = model
+        self._route = ""
         self._variant = Variant(model.adapter, dynamic=any(each.shape2 for each in model.inputs))
 
     @property
@@ -127,6 +129,7 @@ class TorchSubject:
 
     def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
         """Begin the conversion by the route."""
+        self._route = route
         start = start_onnx_route if route == "onnx" else start_pnnx_route
         try:
             return start(self._model, self._variant, probe, folder)
@@ -167,7 +170,8 @@ class TorchSubject:
         pending: Pending,
     ) -> tuple[Finding, ...]:
         """Say which outputs differ, by how much, and whether the trace itself differs already."""
-        return (*_trace_findings(probes, reference, pending), *difference_findings(failed))
+        differences = difference_findings(failed, other_route(self._route))
+        return (*_trace_findings(probes, reference, pending), *differences)
 
 
 def _trace_findings(
@@ -201,13 +205,14 @@ def _frozen(probe: int, what: str) -> Finding:
     )
 
 
-def difference_findings(failed: Sequence[OutputCheck]) -> tuple[Finding, ...]:
+def difference_findings(failed: Sequence[OutputCheck], remedy: str | None = None) -> tuple[Finding, ...]:
     """Say which outputs differ, and by how much."""
     return tuple(
         Finding(
             FindingKind.NUMBERS,
             f"output '{check.output}' on seeded input {check.probe}: {check.reason}"
             + (f" (by {check.relative:.1e} of its spread)" if check.max_abs < float("inf") else ""),
+            remedy,
         )
         for check in failed
     )

@@ -242,3 +242,15 @@ class Ids(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         return self.fc(self.embedding(ids))
+
+
+class TwoStates(nn.Module):
+    """The onnx route gives its last state another shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(16, 8, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        outputs, last = self.gru(x)
+        return outputs.relu(), last

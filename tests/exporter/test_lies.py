@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import edgekit
-from edgekit.exporter import ExportError, FindingKind
+from edgekit.exporter import ExportError, ExportMismatch, FindingKind
 from tests.exporter import nets
 
 ROUTES = ("pnnx", "onnx")
@@ -147,3 +147,14 @@ def line_of(finding: edgekit.exporter.Finding) -> str:
     assert source.file is not None and source.file.endswith("nets.py")
     assert source.line is not None
     return Path(nets.__file__).read_text().splitlines()[source.line - 1]
+
+
+def test_a_route_that_gives_another_shape_is_refused_and_the_other_one_named(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    with pytest.raises(ExportMismatch) as caught:
+        edgekit.export(nets.TwoStates(), tmp_path / "net", inputs={"x": (1, 6, 16)}, route="onnx")
+    assert caught.value.exit_code == 1
+    assert "ncnn gave the shape" in "".join(finding.message for finding in caught.value.findings)
+    assert caught.value.remedy == "try --route pnnx"
+    assert not (tmp_path / "net").exists()
+    edgekit.export(nets.TwoStates(), tmp_path / "net", inputs={"x": (1, 6, 16)}, route="pnnx")
