@@ -43,6 +43,10 @@ Injection = Mapping[str, tuple[int, Layout]]
 """Blob -> (trace value, layout) whose numbers stand in for what ncnn computed."""
 
 
+_HIGHEST_RANK = 4
+"""What a Mat holds besides its batch: a tensor of higher rank cannot be injected."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One question: inject these, look at those."""
@@ -86,8 +90,9 @@ class Observer:
             blob: Feed(self._array(probe, value, layout), layout.batch_axis)
             for blob, (value, layout) in question.injection.items()
         }
-        integers = self._integers & frozenset(question.blobs)
-        return Case(f"{number}.{probe}", inputs, question.blobs, integers=integers)
+        ranks = (feed.array.ndim - (feed.batch_axis is not None) for feed in inputs.values())
+        blobs = question.blobs if all(rank <= _HIGHEST_RANK for rank in ranks) else ()
+        return Case(f"{number}.{probe}", inputs, blobs, integers=self._integers & frozenset(blobs))
 
     def _run(self, cases: dict[str, Case]) -> Reply | None:
         """Run the cases; after a crash run them again without what ncnn died of."""
