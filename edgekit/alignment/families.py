@@ -167,10 +167,15 @@ _KEEPS_ORDER = frozenset(
     "PReLU Power ReLU SELU Scale Shrink Sigmoid Softplus Swish TanH Threshold UnaryOp Split".split()
 )
 _ACTIVATION_PARAM = "9"
+_BOUNDED = frozenset("ReLU Clip PReLU HardSwish HardSigmoid Threshold Shrink".split())
+_BOUNDED_FUSED = frozenset({1, 2, 3, 6})
+_EXTREMES = (4, 5)  # BinaryOp: max, min
+_BOUNDS = _RELU | _LEAKY | _CLIP | frozenset("hardswish hardsigmoid HardSwish HardSigmoid".split())
 
 _MISSING = 4.0  # the layer's own work is not among the operations
-_BEFORE = 4.0  # an operation before the layer's own work: no layer type has such
-_AFTER = 1.0  # an operation behind it that the layer does not announce
+_BEFORE = 6.0  # an operation before the layer's own work: no layer type has such
+_AFTER = 3.0  # an operation behind it that the layer does not announce
+_SILENT = 1.0  # a fused activation that is not among the operations
 _EXTRA = 0.125  # a second operation in a layer type that is made for one
 _LOST = 0.5  # what a layer that does nothing would have swallowed: some converter took it for a no-op
 _TURNED = 2.0  # axes in another order behind a layer that keeps their order
@@ -197,6 +202,23 @@ def turned(layer: Layer, permute: tuple[int, ...] | None, before: Sequence[tuple
         return 0.0 if permute is None else _TURNED
     keeps = layer.type in _KEEPS_ORDER and bool(before)
     return _TURNED if keeps and permute not in before else 0.0
+
+
+def may_turn(layer: Layer) -> bool:
+    """Whether a layer may hand its axes on in another order than PyTorch has them."""
+    return layer.type not in _SPATIAL and layer.type not in _KEEPS_ORDER
+
+
+def has_bounds(layer: Layer) -> bool:
+    """Whether a layer computes something else beyond a bound or below zero, piece by piece linear."""
+    if layer.type == "BinaryOp":
+        return layer.params.get("0", 0) in _EXTREMES and bool(layer.params.get("1", 0))
+    return layer.type in _BOUNDED or activation(layer) in _BOUNDED_FUSED
+
+
+def is_bound(op: str) -> bool:
+    """Whether an operation is one of those."""
+    return short(op) in _BOUNDS
 
 
 def takes_shapes(layer: Layer) -> bool:
@@ -241,7 +263,7 @@ def misfit(layer: Layer, trace: Trace, nodes: Sequence[int], weights: frozenset[
         return _MISSING if not calls else _AFTER * (len(calls) - 1)
     heart = _HEARTS.get(layer.type)
     if heart is None:
-        return _AFTER if not nodes and layer.inputs else 0.0
+        return _SILENT if not nodes and layer.inputs else 0.0
     elementary = layer.type in _ELEMENTARY
     return _plain(real, heart) + (_EXTRA * max(len(real) - 1, 0) if elementary else 0.0)
 
@@ -270,7 +292,7 @@ def _weighted(layer: Layer, trace: Trace, real: Sequence[Node], weights: frozens
         if short(node.op) not in PRODUCTS and node not in announced and not _is_folded(trace, node)
     ]
     silent = bool(fused) and not announced
-    return cost + _AFTER * (len(strange) + silent)
+    return cost + _AFTER * len(strange) + _SILENT * silent
 
 
 def _is_folded(trace: Trace, node: Node) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from edgekit.alignment import families
 from edgekit.alignment.layout import Layout, permutations
 from edgekit.alignment.matching import Match, Observation
 from edgekit.alignment.state import Changes, State
@@ -20,6 +21,9 @@ _MOST_OUTPUTS = 16
 _MOST_INPUTS = 12
 _MOST_LAYOUTS = 6
 _STEPS_ON = 4
+_STEPS_BACK = 6
+_LONGEST = 12
+_FITS = 0.4
 _SOME = 1 << 14
 
 
@@ -60,12 +64,12 @@ def _outputs(state: State, index: int, sources: Sequence[int]) -> list[int]:
     return list(found)
 
 
-def _downstream(state: State, values: Iterable[int]) -> list[int]:
+def _downstream(state: State, values: Iterable[int], steps: int = _STEPS_ON) -> list[int]:
     """Results of the next few operations that read some values, whatever else these read."""
     trace = state.trace
     found: dict[int, None] = {}
     front = list(values)
-    for _ in range(_STEPS_ON):
+    for _ in range(steps):
         readers = {node for value in front for node in trace.consumers.get(value, ())}
         front = [
             value
@@ -84,8 +88,9 @@ def of_inputs(state: State, index: int) -> list[Changes]:
     for origin in dict.fromkeys(state.origin(blob) for blob in state.anchors(layer.inputs)):
         if origin in state.pinned:
             continue
-        others = [{origin: match} for match in _others(state, origin)]
-        found.extend(others[:_MOST_INPUTS])
+        others = [{origin: match} for match in _others(state, origin)][:_MOST_INPUTS]
+        found.extend(others)
+        found.extend(each for each in (_followed(state, origin, change) for change in others) if each)
         found.extend({origin: match} for match in _relaid(state, origin))
     return found
 
@@ -97,6 +102,7 @@ def _others(state: State, origin: str) -> Iterator[Match]:
     producer = state.graph.blobs[origin].producer
     sources = state.sources(state.graph.layers[producer])
     around = dict.fromkeys(match.value for match in state.alternatives.get(origin, ()))
+    around.update(dict.fromkeys(_beside(state, entry.value)))
     around.update(dict.fromkeys(_downstream(state, [entry.value])))
     around.update(dict.fromkeys(state.flow.near(sources)))
     around.pop(entry.value, None)
@@ -114,15 +120,67 @@ def _others(state: State, origin: str) -> Iterator[Match]:
         yield Match(value, layout, 0.0)
 
 
+def _followed(state: State, origin: str, change: Changes) -> Changes | None:
+    """Follow a change upwards: the layer that makes it, and those above, may have been mistaken alike.
+
+    A maximum read as an average is the tensor of another branch, and so is all that is computed from it.
+    """
+    changes = dict(change)
+    pending = [origin]
+    while pending and len(changes) < _LONGEST:
+        blob = pending.pop()
+        index = state.graph.blobs[blob].producer
+        strain = state.layer_strain(index, changes)
+        if strain < _FITS:
+            continue
+        best: tuple[float, str, Match] | None = None
+        for anchor in state.anchors(state.graph.layers[index].inputs):
+            above = state.origin(anchor)
+            if above in changes or above in state.pinned:
+                continue
+            entry = state.chosen[above]
+            for value in _upstream(state, changes[blob].value, entry.value):
+                match = Match(value, entry.layout, 0.0)
+                other = state.layer_strain(index, {**changes, above: match})
+                if other < strain and (best is None or other < best[0]):
+                    best = (other, above, match)
+        if best is not None:
+            changes[best[1]] = best[2]
+            pending.append(best[1])
+    return changes if len(changes) > 1 else None
+
+
+def _upstream(state: State, value: int, like: int) -> list[int]:
+    """Tensors of the shape of `like` that a value is or is computed from, the nearest first."""
+    trace = state.trace
+    shape = trace.values[like].shape
+    found = {value: None} if trace.values[value].shape == shape else {}
+    front = [value]
+    for _ in range(_STEPS_BACK):
+        nodes = [trace.producers[each] for each in front if each in trace.producers]
+        front = [each for node in nodes for each in trace.nodes[node].inputs if each in trace.live]
+        found.update(dict.fromkeys(each for each in front if trace.values[each].shape == shape))
+    return [each for each in found if each != like]
+
+
+def _beside(state: State, value: int) -> list[int]:
+    """What the next operations read besides a value: the other branch."""
+    trace = state.trace
+    front = [value, *_downstream(state, [value], steps=1)]
+    nodes = sorted({node for each in front for node in trace.consumers.get(each, ())})
+    return [each for node in nodes for each in trace.nodes[node].inputs if each in trace.live]
+
+
 def _relaid(state: State, origin: str) -> list[Match]:
-    """The same tensor with its axes in other orders."""
+    """The same tensor with its axes in other orders, where its layer may reorder them."""
     entry = state.chosen[origin]
+    layer = state.graph.layers[state.graph.blobs[origin].producer]
     shape, batch_axis = entry.layout.shape, entry.layout.batch_axis
     orders = [None, *permutations(state.trace.values[entry.value].shape)]
     found = [
         Match(entry.value, Layout(shape, order, batch_axis), 0.0)
         for order in orders
-        if order != entry.layout.permute
+        if order != entry.layout.permute and families.may_turn(layer)
     ]
     return found[:_MOST_LAYOUTS]
 

@@ -35,14 +35,13 @@ class LayerNoise:
     propagated: Noise
 
 
-def measure(graph: Graph, alignment: Alignment, trace: Trace) -> dict[str, LayerNoise]:
+def measure(graph: Graph, alignment: Alignment, flow: Flow) -> dict[str, LayerNoise]:
     """Return the noise of every aligned blob on the sample of this trace.
 
     Without a replay (a runtime that cannot compute in float64) the rounding terms are 0 and the floor
     rests on the unit of rounding alone.
     """
-    flow = Flow(trace)
-    errors = _whole(trace, {entry.value for entry in alignment.blobs.values()})
+    errors = _whole(flow.trace, {entry.value for entry in alignment.blobs.values()})
     found: dict[str, LayerNoise] = {}
     for entry in alignment.layers:
         layer = graph.layers[entry.index]

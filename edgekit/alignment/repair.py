@@ -28,6 +28,7 @@ _CLEARLY = 3.0
 _ROUNDING = 1e-7
 _BADLY = 0.4  # strain that makes a layer doubtful; reading a twin does not
 _PER_STRAIN = 0.5  # what strain weighs against a failing layer
+_MOST_STRAIN = 12.0  # of one layer: beyond that it only says that something is wrong nearby
 _BETTER = 0.1  # smallest gain that counts
 _AHEAD = 6
 _MOST_STOPS = 6
@@ -205,7 +206,8 @@ def _doubts(work: _Repair, left: Sequence[int]) -> list[int]:
     doubtful = [
         index
         for index, seen in work.alone.items()
-        if not _is_given_up(work, index)
+        if all(blob in state.chosen for blob in state.graph.layers[index].inputs)
+        and not _is_given_up(work, index)
         and (
             state.layer_strain(index) >= _BADLY
             or (_is_far(state, index, seen) and _fails(work, state, index, seen))
@@ -334,7 +336,8 @@ def _score(
             fails += 1
             continue
         fails += _fails(work, trial, index, seen)
-        strain += trial.layer_strain(index)
+        if all(blob in trial.chosen for blob in layer.inputs):
+            strain += min(trial.layer_strain(index), _MOST_STRAIN)
     return fails, strain
 
 

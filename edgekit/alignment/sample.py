@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgekit.alignment.flow import Flow
 from edgekit.alignment.layout import Layout, contiguous
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.noise import LayerNoise, measure
+from edgekit.alignment.scaled import ScaledCase, scaled_cases
 from edgekit.graph import Graph
 from edgekit.runtimes.trace import Array, Trace
 
@@ -17,12 +19,13 @@ class Sample:
     """Reference numbers and noise of every aligned blob on one input.
 
     `blobs` maps a blob to its reference in ncnn's layout (model inputs among them); blobs that stand
-    for the same tensor share one array.
+    for the same tensor share one array. `scaled` are layers with a bound on inputs beyond the sample's.
     """
 
     name: str
     blobs: Mapping[str, Array]
     noise: Mapping[str, LayerNoise]
+    scaled: tuple[ScaledCase, ...] = ()
 
 
 def sample(graph: Graph, alignment: Alignment, trace: Trace, name: str) -> Sample:
@@ -34,4 +37,6 @@ def sample(graph: Graph, alignment: Alignment, trace: Trace, name: str) -> Sampl
         if key not in arrays:
             arrays[key] = contiguous(entry.layout.apply(trace.values[entry.value]))
         blobs[blob] = arrays[key]
-    return Sample(name, blobs, measure(graph, alignment, trace))
+    flow = Flow(trace)
+    noise = measure(graph, alignment, flow)
+    return Sample(name, blobs, noise, scaled_cases(graph, alignment, flow))

@@ -2,8 +2,10 @@
 
     alignment.json  {"schema": "edgekit.alignment/1", "fingerprint": ..., "coverage": ...,
                      "layers": [...], "blobs": {BLOB: {"value":, "layout":, "method":, "confidence":,
-                     "error":, "tensor": KEY}}, "samples": [{"name":, "noise": {BLOB: ...}}]}
-    reference.npz   one array `SAMPLE/KEY` per distinct tensor, in ncnn's order of axes, float32 or int32
+                     "error":, "tensor": KEY}}, "samples": [{"name":, "noise": {BLOB: ...},
+                     "scaled": [{"layer":, "inputs": [BLOB], "outputs": [BLOB], "noise": {BLOB: ...}}]}]}
+    reference.npz   one array `SAMPLE/KEY` per distinct tensor, in ncnn's order of axes, float32 or int32;
+                    `SAMPLE/sINDEX.BLOB` per blob of a scaled case, INDEX being its layer
 
 The npz is not compressed (activations do not compress, and reading must be quick) and never holds a pickle.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from edgekit.alignment.layout import Layout
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
 from edgekit.alignment.noise import LayerNoise
 from edgekit.alignment.sample import Sample
+from edgekit.alignment.scaled import ScaledCase
 from edgekit.bundle import ALIGNMENT_FILE, REFERENCE_FILE
 from edgekit.errors import FormatError
 from edgekit.numerics.floors import Noise
@@ -61,7 +65,22 @@ def write(folder: Path, alignment: Alignment, samples: Sequence[Sample], digest:
             }
             for blob, entry in alignment.blobs.items()
         },
-        "samples": [{"name": sample.name, "noise": sample.noise} for sample in samples],
+        "samples": [
+            {
+                "name": sample.name,
+                "noise": sample.noise,
+                "scaled": [
+                    {
+                        "layer": case.layer,
+                        "inputs": list(case.inputs),
+                        "outputs": list(case.outputs),
+                        "noise": case.noise,
+                    }
+                    for case in sample.scaled
+                ],
+            }
+            for sample in samples
+        ],
     }
     schema.write_json(document, folder / ALIGNMENT_FILE)
     _write_npz(folder / REFERENCE_FILE, samples, keys)
@@ -85,9 +104,16 @@ def _write_npz(path: Path, samples: Sequence[Sample], keys: Mapping[str, str]) -
                 if key in written:
                     continue
                 written.add(key)
-                entry = zipfile.ZipInfo(f"{number}/{key}.npy", _FIRST_ZIP_DATE)
-                with archive.open(entry, "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, sample.blobs[blob], allow_pickle=False)
+                _write_array(archive, f"{number}/{key}", sample.blobs[blob])
+            for case in sample.scaled:
+                for blob, array in (*case.inputs.items(), *case.outputs.items()):
+                    _write_array(archive, f"{number}/s{case.layer}.{blob}", array)
+
+
+def _write_array(archive: zipfile.ZipFile, key: str, array: Array) -> None:
+    entry = zipfile.ZipInfo(f"{key}.npy", _FIRST_ZIP_DATE)
+    with archive.open(entry, "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def read(folder: Path) -> tuple[Alignment, tuple[Sample, ...], str]:
@@ -101,14 +127,11 @@ def read(folder: Path) -> tuple[Alignment, tuple[Sample, ...], str]:
     try:
         alignment = _alignment(document)
         keys = {blob: str(entry["tensor"]) for blob, entry in document["blobs"].items()}
-        noises = [
-            (str(entry["name"]), {blob: _layer_noise(noise) for blob, noise in entry["noise"].items()})
-            for entry in document["samples"]
-        ]
+        entries = [_sample_entry(entry) for entry in document["samples"]]
         digest = str(document["fingerprint"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(f"{path} is damaged: {error}", _REMEDY) from None
-    return alignment, _read_samples(folder / REFERENCE_FILE, alignment, keys, noises), digest
+    return alignment, _read_samples(folder / REFERENCE_FILE, alignment, keys, entries), digest
 
 
 def read_alignment(folder: Path) -> Alignment:
@@ -139,22 +162,63 @@ def _read_samples(
     path: Path,
     alignment: Alignment,
     keys: Mapping[str, str],
-    noises: Sequence[tuple[str, Mapping[str, LayerNoise]]],
+    entries: Sequence[_SampleEntry],
 ) -> tuple[Sample, ...]:
     samples = []
     try:
         with np.load(path, allow_pickle=False) as archive:
-            for number, (name, noise) in enumerate(noises):
+            for number, described in enumerate(entries):
                 tensors: dict[str, Array] = {key: archive[f"{number}/{key}"] for key in set(keys.values())}
                 blobs = {blob: tensors[key] for blob, key in keys.items()}
                 for blob, array in blobs.items():
                     shape = alignment.blobs[blob].layout.shape
                     if array.shape != shape or array.dtype not in (np.float32, np.int32):
                         raise ValueError(f"the reference of '{blob}' is {array.dtype}{list(array.shape)}")
-                samples.append(Sample(name, blobs, noise))
+                scaled = tuple(_read_scaled(archive, number, case) for case in described.scaled)
+                samples.append(Sample(described.name, blobs, described.noise, scaled))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise FormatError(f"{path} is damaged or missing: {error}", _REMEDY) from None
     return tuple(samples)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScaledEntry:
+    layer: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    noise: Mapping[str, Noise]
+
+
+@dataclass(frozen=True, slots=True)
+class _SampleEntry:
+    name: str
+    noise: Mapping[str, LayerNoise]
+    scaled: tuple[_ScaledEntry, ...]
+
+
+def _sample_entry(entry: Mapping[str, Any]) -> _SampleEntry:
+    scaled = tuple(
+        _ScaledEntry(
+            int(case["layer"]),
+            tuple(str(blob) for blob in case["inputs"]),
+            tuple(str(blob) for blob in case["outputs"]),
+            {blob: _noise(case["noise"][blob]) for blob in case["outputs"]},
+        )
+        for case in entry.get("scaled", ())
+    )
+    noise = {blob: _layer_noise(each) for blob, each in entry["noise"].items()}
+    return _SampleEntry(str(entry["name"]), noise, scaled)
+
+
+def _read_scaled(archive: Mapping[str, Array], number: int, case: _ScaledEntry) -> ScaledCase:
+    def arrays(blobs: Sequence[str]) -> dict[str, Array]:
+        found = {blob: archive[f"{number}/s{case.layer}.{blob}"] for blob in blobs}
+        for blob, array in found.items():
+            if array.dtype != np.float32:
+                raise ValueError(f"the scaled tensor of '{blob}' is {array.dtype}")
+        return found
+
+    return ScaledCase(case.layer, arrays(case.inputs), arrays(case.outputs), case.noise)
 
 
 def _blob(blob: str, entry: Mapping[str, Any]) -> BlobAlignment:

@@ -10,6 +10,7 @@ from edgekit.numerics.metrics import Finding
 from edgekit.runtimes.trace import Source
 from edgekit.units import format_error, format_shape
 from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
+from edgekit.verifier.model import ScaledResult
 from edgekit.verifier.stream import StreamResult
 
 _FINDINGS = {
@@ -121,10 +122,23 @@ def _alone(layer: LayerResult) -> str:
     times = excess(layer)
     if layer.isolated is None or times is None:
         return f"{alone} gives nothing that can be compared."
+    if times <= 1 and layer.scaled is not None and layer.scaled.status is Status.FAIL:
+        return _beyond(layer.scaled)
     error = f"{alone} is off by {format_error(layer.isolated.max_abs)}"
     if math.isinf(times):
         return f"{error}, where it has nothing to round and must be exact."
     return f"{error}, {multiple(times)} times what rounding explains ({format_error(layer.floor)})."
+
+
+def _beyond(scaled: ScaledResult) -> str:
+    """Return what is wrong with a layer that only inputs beyond the sample's show."""
+    times = f"{scaled.factor:g} times as large"
+    if scaled.metrics is None:
+        return f"It agrees on these inputs, but gives nothing usable on inputs {times}."
+    return (
+        f"It agrees on these inputs, which stay below its bounds; on inputs {times} it is off by "
+        f"{format_error(scaled.metrics.max_abs)}: a bound or a slope is another."
+    )
 
 
 def multiple(times: float) -> str:

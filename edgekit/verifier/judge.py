@@ -1,7 +1,8 @@
 """From measurements to a verdict: status and label of every layer, the culprits, the outputs.
 
 A layer is judged alone: it fails when its isolated error is above the floor of
-`numerics.floors`, or when what it gives is no usable tensor. Labels describe the whole run: an error is
+`numerics.floors`, on the sample or, for a layer with a bound, on its input scaled up, or when what it gives
+is no usable tensor. Labels describe the whole run: an error is
 one that exceeds the propagated floor, which is the same rule applied to the run from the inputs.
 """
 
@@ -14,10 +15,19 @@ import numpy as np
 
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
+from edgekit.alignment.scaled import FACTOR
 from edgekit.graph import Graph
 from edgekit.numerics.floors import Sums, floor
 from edgekit.numerics.metrics import Comparison
-from edgekit.verifier.model import Label, LayerResult, OutputResult, Status, Unmatched, VerifyReport
+from edgekit.verifier.model import (
+    Label,
+    LayerResult,
+    OutputResult,
+    ScaledResult,
+    Status,
+    Unmatched,
+    VerifyReport,
+)
 from edgekit.verifier.run import BlobMeasurement, Measurements
 from edgekit.verifier.terms import sums_of
 
@@ -69,7 +79,8 @@ class Judge:
             )
         worst_blob, worst = self._worst(entry)
         measured = self.measurements.samples[worst][worst_blob]
-        failed = any(
+        scaled = self._scaled(entry)
+        failed = (scaled is not None and scaled.status is Status.FAIL) or any(
             self._isolated_fails(blob, number)
             for blob in entry.outputs
             for number in range(len(self.samples))
@@ -93,6 +104,7 @@ class Judge:
             method=aligned.method.value,
             confidence=aligned.confidence,
             typical=self._typical(worst_blob),
+            scaled=scaled,
             sample=worst,
             ncnn_shape=measured.shape,
             histogram=measured.histogram,
@@ -130,6 +142,29 @@ class Judge:
     def _isolated_fails(self, blob: str, number: int) -> bool:
         comparison = self.measurements.samples[number][blob].isolated
         return _above(comparison, self._floor(blob, number))
+
+    def _scaled(self, entry: LayerAlignment) -> ScaledResult | None:
+        """The layer on its scaled input: the worst of the samples."""
+        found = [
+            (case.noise[blob], comparison)
+            for number, sample in enumerate(self.samples)
+            for case in sample.scaled
+            if case.layer == entry.index
+            for blob in case.outputs
+            for comparison in [self.measurements.samples[number][blob].scaled]
+            if comparison is not None
+        ]
+        results = [
+            ScaledResult(
+                FACTOR,
+                Status.FAIL if _above(comparison, floor(noise, self.precision)) else Status.PASS,
+                comparison.metrics,
+                floor(noise, self.precision),
+                comparison.finding,
+            )
+            for noise, comparison in found
+        ]
+        return max(results, key=lambda result: result.status is Status.FAIL, default=None)
 
     def _is_dirty(self, blob: str) -> bool:
         """Whether a blob carries an error in the whole run, on any sample."""

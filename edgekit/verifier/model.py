@@ -42,6 +42,20 @@ class Label(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ScaledResult:
+    """A layer with a bound, alone, on its input scaled up: where the sample itself never reaches the bound.
+
+    `floor` is the largest max_abs that rounding explains there.
+    """
+
+    factor: float
+    status: Status
+    metrics: Metrics | None
+    floor: float
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerResult:
     """One ncnn layer. Of several samples the metrics are those of the worst one.
 
@@ -76,6 +90,8 @@ class LayerResult:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     """All blobs that the layer reads and writes."""
+    scaled: ScaledResult | None = None
+    """The same layer beyond the range of the sample; None where it has no bound or was not tried."""
     sample: int = 0
     """Which sample the metrics are of: the worst one for this layer."""
     why: str | None = None

@@ -22,6 +22,9 @@ from edgekit.numerics.metrics import Comparison, Finding, compare
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
 from edgekit.runtimes.trace import Array, finite_scale
 
+_SCALED_IN = ("fp32",)
+"""Scaled inputs would leave the range of fp16, and their floors are measured in float32."""
+
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
@@ -39,7 +42,8 @@ class Artefact:
 class BlobMeasurement:
     """One blob on one sample: the comparisons, the reference's scale, the shape that ncnn gave.
 
-    `histogram` lays the values of the whole run over the reference's.
+    `histogram` lays the values of the whole run over the reference's; `scaled` is the comparison on the
+    sample's scaled case of the layer, where it has one.
     """
 
     propagated: Comparison
@@ -47,6 +51,7 @@ class BlobMeasurement:
     scale: float
     shape: tuple[int, ...] | None
     histogram: Histogram | None = None
+    scaled: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ def measure(
     cases: list[Case] = []
     for number, sample in enumerate(samples):
         cases.extend(_cases(number, sample, alignment, inputs, tuple(outputs), integers))
+        if artefact.precision in _SCALED_IN:
+            cases.extend(_scaled_cases(number, sample, alignment))
     reply = run_cases(
         artefact.device,
         artefact.param,
@@ -139,10 +146,30 @@ def _cases(
     return cases
 
 
+def _scaled_cases(number: int, sample: Sample, alignment: Alignment) -> list[Case]:
+    return [
+        Case(
+            f"{number}.scaled{case.layer}",
+            {
+                blob: Feed(array, alignment.blobs[blob].layout.batch_axis)
+                for blob, array in case.inputs.items()
+            },
+            tuple(case.outputs),
+        )
+        for case in sample.scaled
+    ]
+
+
 def _compare_sample(
     number: int, sample: Sample, alignment: Alignment, reply: Reply
 ) -> dict[str, BlobMeasurement]:
     found = {}
+    scaled = {
+        blob: _compare(reply.tensors.get(f"{number}.scaled{case.layer}:{blob}"), expected)
+        for case in sample.scaled
+        for blob, expected in case.outputs.items()
+        if f"{number}.scaled{case.layer}" in reply.message["status"]
+    }
     for layer in alignment.layers:
         for blob in layer.outputs:
             reference = sample.blobs[blob]
@@ -158,6 +185,7 @@ def _compare_sample(
                 finite_scale(reference),
                 None if whole is None else whole.shape,
                 None if whole is None else histogram(reference, whole),
+                scaled.get(blob),
             )
     return found
 
