@@ -72,11 +72,11 @@ class Index:
     def matches(self, seen: Observation, among: Iterable[int]) -> list[Match]:
         """Return the tensors among some that agree with the observation on all its probes, best first."""
         size = seen.arrays[0].size
-        moments = [_moments(array) for array in seen.arrays]
+        moments: dict[int, Array] = {}
         found = [
             match
             for value in dict.fromkeys(among)
-            if self._usable(value, size) and self._moments_agree(value, moments)
+            if self._usable(value, size) and self._moments_agree(value, seen, moments)
             for match in [self.match(seen, value)]
             if match is not None
         ]
@@ -117,12 +117,17 @@ class Index:
         array = self.array(value, 0)
         return array.size == size and array.dtype.kind in "fiub" and value not in self.traces[0].hidden
 
-    def _moments_agree(self, value: int, moments: Sequence[Array]) -> bool:
-        for probe, theirs in enumerate(moments):
+    def _moments_agree(self, value: int, seen: Observation, moments: dict[int, Array]) -> bool:
+        """Compare moments probe by probe; `moments` keeps those of the observation."""
+        for probe, array in enumerate(seen.arrays):
             key = (value, probe)
             if key not in self._moments:
                 self._moments[key] = _moments(self.array(value, probe))
-            if np.any(np.abs(self._moments[key] - theirs) > _MOMENT_TOLERANCE * self.scale(value, probe)):
+            if probe not in moments:
+                moments[probe] = _moments(array)
+            mine = self._moments[key]
+            limit = _MOMENT_TOLERANCE * max(mine[1], 1e-3 * mine[2])
+            if np.any(np.abs(mine - moments[probe]) > limit):
                 return False
         return True
 

@@ -7,6 +7,7 @@ their sign. A layer is recognised when most of its rows point the same way as th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from edgekit.runtimes.trace import Array, Trace
 
 _SAME_DIRECTION = 0.9999  # fp16 rounding turns a row of random weights by about 2e-4
 _MOST_ROWS = 64
+_FEATURE_ROWS = 8
+_DIRECTIONS = 4
+_NEAR = 1e-3
 
 
 def fingerprints(graph: Graph, trace: Trace) -> Mapping[int, frozenset[int]]:
@@ -23,21 +27,61 @@ def fingerprints(graph: Graph, trace: Trace) -> Mapping[int, frozenset[int]]:
 
     Several nodes when blocks share equal weights; a layer without weights at hand is left out.
     """
-    candidates = _product_weights(trace)
+    weights = _product_weights(trace)
+    groups: dict[tuple[object, ...], _Group] = {}
     found: dict[int, frozenset[int]] = {}
     for index, layer in enumerate(graph.layers):
         rows = _layer_rows(layer)
         if rows is None:
             continue
-        nodes = frozenset(
-            node
-            for node, weight in candidates.items()
-            if weight.size == rows.size
-            and any(_same(rows, other) for other in _orders(layer, weight, rows.shape))
-        )
+        key = (rows.shape, "Deconvolution" in layer.type)
+        if key not in groups:
+            groups[key] = _Group.of(layer, rows.shape, weights)
+        nodes = groups[key].alike(rows)
         if nodes:
             found[index] = nodes
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The trace's weights of one shape, with a short feature of each so that few have to be compared."""
+
+    nodes: tuple[int, ...]
+    rows: tuple[Array, ...]
+    features: Array  # (weights, features)
+
+    @classmethod
+    def of(cls, layer: Layer, shape: tuple[int, ...], weights: Mapping[int, Array]) -> _Group:
+        """Collect the weights that may be a layer's, each in every order in which the layer may hold it."""
+        pairs = [
+            (node, rows)
+            for node, weight in weights.items()
+            if weight.size == shape[0] * shape[1]
+            for rows in _orders(layer, weight, shape)
+        ]
+        features = [_feature(rows) for _, rows in pairs]
+        return cls(
+            tuple(node for node, _ in pairs),
+            tuple(rows for _, rows in pairs),
+            np.stack(features) if features else np.empty((0, 1)),
+        )
+
+    def alike(self, rows: Array) -> frozenset[int]:
+        """Return the nodes whose rows point the same ways as these."""
+        distance = np.median(np.abs(self.features - _feature(rows)), axis=1)
+        near = np.flatnonzero(distance < _NEAR)
+        return frozenset(self.nodes[place] for place in near if _same(rows, self.rows[place]))
+
+
+def _feature(rows: Array) -> Array:
+    """|cosine| of a few rows with a few fixed random directions: blind to scale and sign of each row."""
+    some = rows[:: max(1, rows.shape[0] // _FEATURE_ROWS)][:_FEATURE_ROWS].astype(np.float64)
+    directions = np.random.default_rng(rows.shape[1]).standard_normal((rows.shape[1], _DIRECTIONS))
+    directions /= np.linalg.norm(directions, axis=0)
+    lengths = np.maximum(np.linalg.norm(some, axis=1, keepdims=True), 1e-30)
+    feature: Array = np.abs(some @ directions / lengths).reshape(-1)
+    return feature
 
 
 def _product_weights(trace: Trace) -> dict[int, Array]:

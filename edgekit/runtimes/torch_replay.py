@@ -7,16 +7,15 @@ unfolded patches; both are the definition of convolution, term by term.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.utils import _pytree as pytree
-
 from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array
+from torch.utils import _pytree as pytree
 
 _aten = torch.ops.aten
 
@@ -44,8 +43,7 @@ class TorchReplay:
     def __init__(self, calls: Sequence[Call], tensors: Mapping[int, torch.Tensor]) -> None:
         self._calls = calls
         self._tensors = tensors
-        made = (value for call in calls for value in call.outputs if value is not None)
-        self._constants = frozenset(tensors) - frozenset(made)
+        self._reads: dict[int, tuple[int, ...]] = {}
 
     def run(
         self,
@@ -73,11 +71,11 @@ class TorchReplay:
         """Node -> the values that nothing reads after it: what need not be kept."""
         last: dict[int, int] = {}
         for index in nodes:
-            call = self._calls[index]
-            for leaf in pytree.tree_leaves((call.args, call.kwargs)):
-                if isinstance(leaf, Ref):
-                    last[leaf.value] = index
-            last.update({key: index for key in call.outputs if key is not None})
+            if index not in self._reads:
+                call = self._calls[index]
+                self._reads[index] = tuple(_refs((call.args, tuple(call.kwargs.values()))))
+            last.update(dict.fromkeys(self._reads[index], index))
+            last.update({key: index for key in self._calls[index].outputs if key is not None})
         ends: dict[int, list[int]] = {}
         for key, index in last.items():
             if key not in targets:
@@ -87,27 +85,37 @@ class TorchReplay:
     def _run_call(
         self, call: Call, values: dict[int, torch.Tensor], generator: torch.Generator | None, wide: bool
     ) -> None:
-        def fetch(leaf: Any) -> Any:
-            if isinstance(leaf, Ref):
-                if leaf.value not in values:
+        copies = call.func._schema.is_mutable
+
+        def fetch(item: Any) -> Any:
+            if isinstance(item, Ref):
+                if item.value not in values:
                     # Jitter only what is stored as a constant: a value that the nodes leave out is
                     # made of constants alone and was rounded when it was made.
-                    values[leaf.value] = _moved(self._tensors[leaf.value].detach(), generator, wide)
-                return values[leaf.value]
-            return torch.float64 if wide and leaf in _NARROW else leaf
+                    values[item.value] = _moved(self._tensors[item.value].detach(), generator, wide)
+                return values[item.value].clone() if copies else values[item.value]
+            if isinstance(item, list | tuple):
+                return [fetch(each) for each in item]
+            return torch.float64 if wide and item in _NARROW else item
 
-        args, kwargs = pytree.tree_map(fetch, (call.args, call.kwargs))
-        if call.func._schema.is_mutable:
-            args, kwargs = pytree.tree_map(_copied, (args, kwargs))
+        # ATen takes values and lists of values: the general tree walk costs more than a small operation.
+        args = [fetch(item) for item in call.args]
+        kwargs = {name: fetch(item) for name, item in call.kwargs.items()}
         special = _SPECIAL.get(call.func) if wide else None
         result = special(*args, **kwargs) if special else call.func(*args, **kwargs)
-        for key, leaf in zip(call.outputs, pytree.tree_leaves(result), strict=True):
+        leaves = [result] if isinstance(result, torch.Tensor) else pytree.tree_leaves(result)
+        for key, leaf in zip(call.outputs, leaves, strict=True):
             if key is not None:
                 values[key] = leaf
 
 
-def _copied(leaf: Any) -> Any:
-    return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
+def _refs(item: Any) -> Iterator[int]:
+    """Yield the values that recorded arguments stand for."""
+    if isinstance(item, Ref):
+        yield item.value
+    elif isinstance(item, list | tuple):
+        for each in item:
+            yield from _refs(each)
 
 
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
