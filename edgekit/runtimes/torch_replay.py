@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array
 from torch.utils import _pytree as pytree
+
+from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array
 
 _aten = torch.ops.aten
 
