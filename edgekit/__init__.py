@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from edgekit.differ.diff import diff
     from edgekit.exporter import export
     from edgekit.inspector.inspect import inspect
+    from edgekit.restorer.restore import weights
     from edgekit.verifier.verify import verify
 
 __version__ = "0.1.0"
-__all__ = ["EdgekitError", "UserError", "__version__", "bench", "diff", "export", "inspect", "verify"]
+__all__ = [
+    "EdgekitError", "UserError", "__version__", "bench", "diff", "export", "inspect", "verify", "weights",
+]  # fmt: skip
 
 _HOME_OF = {
     "bench": "edgekit.bencher",
@@ -30,6 +33,7 @@ _HOME_OF = {
     "export": "edgekit.exporter",
     "inspect": "edgekit.inspector",
     "verify": "edgekit.verifier",
+    "weights": "edgekit.restorer",
 }
 
 

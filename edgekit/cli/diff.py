@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgekit.cli import args as shared
 from edgekit.cli.output import check_destinations, deliver
 from edgekit.cli.progress import StatusLine
-from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK
+from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK, EXIT_USER_ERROR
 
 if TYPE_CHECKING:
     from edgekit.differ import DiffReport
@@ -45,10 +45,17 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, report, and return 1 when something differs."""
     check_destinations(args)
+    from edgekit.differ.sides import is_ncnn
+    from edgekit.exporter import ExportError
     from edgekit.report.diff_text import diff_text
+    from edgekit.report.export_text import failure_text
     from edgekit.report.terminal import Terminal
 
-    report = _diff(args)
+    try:
+        report = _diff(args)
+    except ExportError as error:
+        sys.stderr.write(failure_text(error, args.a if is_ncnn(args.b) else args.b))
+        return EXIT_USER_ERROR
     deliver(args, text=diff_text(report, Terminal.of(sys.stdout)), document=report.to_json())
     return EXIT_OK if report.same else EXIT_CHECK_FAILED
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from edgekit.differ import words
 from edgekit.differ.align import Matching
 from edgekit.differ.change import Change, is_weighted
+from edgekit.differ.draft import BATCH_MOVED
 from edgekit.differ.model import Severity
 from edgekit.differ.structure import Op, Structure
 
@@ -48,7 +49,8 @@ def _side(
         heads = [op for op in ops if is_weighted(op)]
         if not heads:
             for op in ops:
-                yield _small(op, found, on_left=on_left)
+                if not moved_elsewhere(op, found, on_left=on_left):
+                    yield _small(op, found, on_left=on_left)
             continue
         members: dict[int, list[Op]] = {head.index: [] for head in heads}
         for op in ops:
@@ -85,6 +87,16 @@ def _layer(head: Op, companions: tuple[Op, ...], *, on_left: bool) -> Change:
         return Change("missing", head, None, value, None, P1, impact, companions)
     impact = "it has weights that the other side does not have, and computes what is not wanted"
     return Change("extra", None, head, None, value, P1, impact, companions)
+
+
+def moved_elsewhere(op: Op, found: Matching, *, on_left: bool) -> bool:
+    """Whether an operation puts axes in order where the other side has a Reshape that moves the batch."""
+    if op.kind != "permute":
+        return False
+    mine, theirs = (found.left, found.right) if on_left else (found.right, found.left)
+    partners = found.pairs if on_left else found.back
+    readers = [partners.get(reader) for reader in mine.readers[op.index]]
+    return any(reader is not None and BATCH_MOVED in theirs.ops[reader].marks for reader in readers)
 
 
 def _small(op: Op, found: Matching, *, on_left: bool) -> Change:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from edgekit.differ.draft import Draft, Node, Shape, Value
+from edgekit.differ.draft import BATCH_MOVED, Draft, Node, Shape, Value
 from edgekit.differ.patterns import gated_activations, shuffles, slices
 
 _PRODUCTS = ("conv", "deconv", "linear")
@@ -37,10 +37,16 @@ def _noise(draft: Draft) -> None:
 
 
 def _views(draft: Draft) -> None:
-    """Take out what gives the same numbers another shape."""
+    """Take out what gives the same numbers another shape; note who reads a batch that was moved."""
     for node in list(draft.nodes.values()):
-        if node.kind == "view":
-            draft.drop(node, node.inputs[:1])
+        if node.kind != "view":
+            continue
+        if node.facts.get("moves_batch"):
+            for reader in draft.readers((node.id, 0)):
+                reader.marks.add(BATCH_MOVED)
+        for reader in draft.readers((node.id, 0)):
+            reader.marks |= node.marks
+        draft.drop(node, node.inputs[:1])
 
 
 def _identities(draft: Draft) -> None:

@@ -160,11 +160,26 @@ def _norm(left: Op, right: Op) -> Iterator[Found]:
 
 
 def _activation(left: Op, right: Op) -> Iterator[Found]:
+    if _is_learned(left, right):
+        return
     mine, theirs = words.activation(left), words.activation(right)
     if left.facts["type"] == "softmax" == right.facts["type"] and left.facts != right.facts:
         mine, theirs = (f"Softmax over axis {op.facts['params'][0]}" for op in (left, right))
     if mine != theirs:
         yield "activation", mine, theirs, P1, _activation_impact(left, right)
+
+
+def _is_learned(left: Op, right: Op) -> bool:
+    """Whether both bend by one slope that is learned: a PReLU, whose slope may stand in the `.param`."""
+    slopes = all(
+        op.facts["type"] in ("leakyrelu", "prelu") and len(op.facts["params"]) == 1 for op in (left, right)
+    )
+    learned = any(
+        op.facts == {"type": "prelu", "params": (1,)}
+        or any("prelu" in each.op.lower() for each in op.module_ops)
+        for op in (left, right)
+    )
+    return slopes and learned
 
 
 def _activation_impact(left: Op, right: Op) -> str:
@@ -286,6 +301,18 @@ def _constant(left: Op, right: Op) -> Iterator[Found]:
     return iter(())
 
 
+def _concat(left: Op, right: Op) -> Iterator[Found]:
+    if left.facts["long_axis"] != right.facts["long_axis"]:
+        mine, theirs = (f"axis {op.facts['axis']}" for op in (left, right))
+        yield "parameters", mine, theirs, P1, "branches are joined along another axis"
+
+
+def _permute(left: Op, right: Op) -> Iterator[Found]:
+    if left.facts["order"] != right.facts["order"]:
+        mine, theirs = (f"order {words.plain(op.facts['order'])}" for op in (left, right))
+        yield "parameters", mine, theirs, P1, "axes are put in another order"
+
+
 def _facts(left: Op, right: Op) -> Iterator[Found]:
     """Any other kind: the facts that differ, by name."""
     names = sorted({*left.facts, *right.facts})
@@ -302,6 +329,7 @@ def _nothing(left: Op, right: Op) -> Iterator[Found]:
 _RULES: Mapping[str, Callable[[Op, Op], Iterator[Found]]] = {
     "activation": _activation,
     "binary": _binary,
+    "concat": _concat,
     "constant": _constant,
     "conv": _convolution,
     "crop": _crop,
@@ -311,6 +339,7 @@ _RULES: Mapping[str, Callable[[Op, Op], Iterator[Found]]] = {
     "linear": _linear,
     "norm": _norm,
     "pad": _pad,
+    "permute": _permute,
     "pool": _pool,
     "recurrent": _recurrent,
     "resize": _resize,

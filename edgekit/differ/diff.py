@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.differ.align import Matching, match
+from edgekit.differ.alone import moved_elsewhere
 from edgekit.differ.change import Change
 from edgekit.differ.changes import all_changes
 from edgekit.differ.draft import Draft
+from edgekit.differ.effective import arrays
 from edgekit.differ.inputs import InputPort, match_inputs
 from edgekit.differ.model import (
     Difference,
@@ -28,7 +30,6 @@ from edgekit.differ.model import Side as Shown
 from edgekit.differ.remedy import Advisor
 from edgekit.differ.sides import Side, opened_sides
 from edgekit.differ.structure import Op, Structure
-from edgekit.graph import Weight
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 from edgekit.units import format_shape
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[str], None]
+_EQUAL = 1e-3  # of the largest number: fp16 rounds by 5e-4
 Shape = tuple[int, ...]
 
 
@@ -63,17 +65,21 @@ def diff(
         step("aligning the structures")
         both = aligned(left, right)
         step("judging the differences")
-        return _report(both)
+        return report_of(both)
 
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Both sides, their alignment, and the differences of their inputs and outputs as such."""
+    """Both sides, their alignment, and the differences of their inputs and outputs as such.
+
+    `partners` are the input blobs that belong together.
+    """
 
     left: Side
     right: Side
     found: Matching
     ports: tuple[Difference, ...]
+    partners: Mapping[str, str]
 
 
 def aligned(left: Side, right: Side) -> Aligned:
@@ -97,7 +103,7 @@ def aligned(left: Side, right: Side) -> Aligned:
         key=lambda each: each.quality,
     )
     differing = (*_port_differences(ports, partners), *_output_differences(found))
-    return Aligned(left, right, found, differing)
+    return Aligned(left, right, found, differing, partners)
 
 
 def _matching(
@@ -169,7 +175,8 @@ def _flat(shape: Shape) -> Shape:
     return tuple(size for size in shape if size != 1)
 
 
-def _report(both: Aligned) -> DiffReport:
+def report_of(both: Aligned) -> DiffReport:
+    """Return all that differs between aligned sides."""
     left, right, found = both.left, both.right, both.found
     changes_right = right.is_model or bool(right.names.sources) or not (left.is_model or left.names.sources)
     advisor = Advisor(found, changes_right, (right if changes_right else left).sites)
@@ -254,6 +261,11 @@ def _equivalences(left: Side, right: Side, found: Matching) -> tuple[Equivalence
                     "a layer pads on one side, the convolution itself on the other",
                 )
             )
+    for structure, matched in ((found.left, found.pairs), (found.right, found.back)):
+        for op in structure:
+            if op.index not in matched and moved_elsewhere(op, found, on_left=structure is found.left):
+                reason = "axes are put in order here, by a Reshape that moves the batch there"
+                equal.append(Equivalence(op.name, "Reshape", reason))
     return tuple(equal)
 
 
@@ -265,24 +277,25 @@ def _padding_layer(side: Side, op: Op) -> str | None:
 
 
 def _weights(left: Side, right: Side, found: Matching) -> WeightComparison | None:
-    """Count the weights of matched layers that have equal numbers."""
+    """Count the weights of matched operations that have equal numbers, what is folded counted in."""
     if left.is_model or right.is_model:
         return None  # the numbers of a model that is still to be given weights mean nothing
     compared = equal = 0
     for left_index, right_index in found.pairs.items():
-        mine, theirs = found.left.ops[left_index], found.right.ops[right_index]
-        if mine.kind != theirs.kind or not mine.layers or not theirs.layers:
-            continue
-        own = left.opened.graph.layers[mine.layers[0]].weights
-        other = right.opened.graph.layers[theirs.layers[0]].weights
-        if mine.kind == "activation" and mine.facts["type"] != "prelu":
-            continue
-        for one, two in zip(own, other, strict=False):
-            if one.data.size == two.data.size and one.name == two.name:
+        mine = _arrays(left, found.left.ops[left_index])
+        theirs = _arrays(right, found.right.ops[right_index])
+        for name, value in mine.items():
+            other = theirs.get(name)
+            if other is not None and other.size == value.size:
                 compared += 1
-                equal += bool(np.allclose(_flat_values(one), _flat_values(two), rtol=1e-3, atol=1e-6))
+                scale = float(np.max(np.abs(value), initial=0.0))
+                equal += bool(np.allclose(value.reshape(-1), other.reshape(-1), rtol=0, atol=_EQUAL * scale))
     return WeightComparison(compared, equal) if compared else None
 
 
-def _flat_values(weight: Weight) -> npt.NDArray[np.float32]:
-    return np.asarray(weight.values(), np.float32).reshape(-1)
+def _arrays(side: Side, op: Op) -> dict[str, npt.NDArray[np.float32]]:
+    """Return an operation's weights; an activation that is fused has none of its own."""
+    layer = side.opened.graph.layers[op.layers[0]]
+    if not layer.weights or (op.kind == "activation" and layer.type != "PReLU"):
+        return {}
+    return arrays(op, side.opened.graph.layers)

@@ -11,11 +11,16 @@ Value = tuple[int, int]
 """A tensor: the id of the node that makes it, and which of its outputs it is."""
 
 
+BATCH_MOVED = "batch moved"
+"""Mark of what reads a Reshape that moves the batch to or from another axis."""
+
+
 @dataclass(slots=True)
 class Node:
     """One operation. `layers` are the ncnn layers that it stands for, by index; the first one names it.
 
-    `shapes` has one entry for each output, None where the shape is not known.
+    `shapes` has one entry for each output, None where the shape is not known; `marks` are remarks that are
+    no facts to compare by.
     """
 
     id: int
@@ -24,6 +29,7 @@ class Node:
     inputs: list[Value]
     shapes: list[Shape | None]
     layers: list[int] = field(default_factory=list)
+    marks: set[str] = field(default_factory=set)
 
 
 class Draft:

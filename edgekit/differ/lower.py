@@ -91,7 +91,7 @@ _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(_ACTIVATIONS, elementwise.elementwise),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), windows.recurrent),
     **dict.fromkeys(_NOISE, structure.of_kind("noise")),
-    **dict.fromkeys(_VIEWS, structure.of_kind("view")),
+    **dict.fromkeys(_VIEWS, structure.view),
     "AbsVal": lambda layer, params, shapes: ("unary", {"op": "abs"}),
     "Bias": elementwise.bias,
     "BinaryOp": elementwise.binary,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgekit.differ.draft import Shape
 from edgekit.differ.rules import Facts, Lowered, rounded
+from edgekit.differ.rules_structure import long_axis
 from edgekit.graph import Layer
 from edgekit.ops import Activation, Params, describe
 
@@ -99,9 +100,7 @@ def elementwise(layer: Layer, params: Params, shapes: list[Shape | None]) -> Low
     if kind in ("HardSigmoid", "HardSwish"):
         return "activation", _hard(kind.lower(), params.number("alpha"), params.number("beta"))
     if kind == "Softmax":
-        rank = len(shapes[0]) if shapes[0] is not None else None
-        axis = params.integer("axis")
-        return "activation", {"type": "softmax", "params": (axis if rank is None else axis % rank,)}
+        return "activation", {"type": "softmax", "params": (long_axis(params.integer("axis"), shapes[0]),)}
     if kind == "GELU":
         return "activation", {"type": "gelu", "params": ("tanh",) if params.integer("fast_gelu") else ()}
     if kind == "PReLU":

@@ -9,13 +9,32 @@ from edgekit.ops import Params, Unknown, infer_shapes, weight_layout
 from edgekit.ops.sized import AXES
 
 _PROBE = (2, 3, 5, 7)
+_NO_BATCH = 233
+
+
+def long_axis(axis: int, shape: Shape | None) -> int:
+    """Count an axis among those longer than one: (1, h, w) and (h, w) then name the same one alike."""
+    if shape is None or not -len(shape) <= axis < len(shape):
+        return axis
+    axis %= len(shape)
+    return axis if shape[axis] == 1 else sum(size != 1 for size in shape[:axis])
+
+
+def view(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
+    """Lower a change of shape alone; of a Reshape, whether it moves the batch to or from another axis."""
+    moves = any(
+        params.values.get(f"{side}_batch_axis", _NO_BATCH) != _NO_BATCH for side in ("input", "output")
+    )
+    return "view", {"type": layer.type, "moves_batch": moves}
 
 
 def concat(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
     """Lower joining along an axis."""
-    rank = next((len(shape) for shape in shapes if shape is not None), None)
-    axis = params.integer("axis")
-    return "concat", {"axis": axis if rank is None or axis >= 0 else axis % rank}
+    made = (
+        infer_shapes(layer, [shape for shape in shapes if shape is not None]) if None not in shapes else None
+    )
+    joined = made[0] if isinstance(made, tuple) else None
+    return "concat", {"axis": params.integer("axis"), "long_axis": long_axis(params.integer("axis"), joined)}
 
 
 def constant(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
@@ -43,7 +62,8 @@ def pieces(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
     if shape is None or isinstance(made, Unknown):
         return "slice", {"axis": axis, "sizes": (None,) * len(layer.outputs)}
     axis %= len(shape)
-    return "slice", {"axis": axis, "sizes": tuple(piece[axis] for piece in made)}
+    sizes = tuple(piece[axis] for piece in made)
+    return "slice", {"axis": long_axis(axis, shape), "sizes": sizes}
 
 
 def crop(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
@@ -60,7 +80,8 @@ def crop(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
     else:
         for axis, letter in enumerate(AXES[len(shape)]):
             starts[axis] = params.integer(f"{letter}offset")
-    cuts = [(axis, starts[axis], made[0][axis]) for axis in range(len(shape)) if made[0][axis] != shape[axis]]
+    cut = [axis for axis in range(len(shape)) if made[0][axis] != shape[axis]]
+    cuts = [(long_axis(axis, shape), starts[axis], made[0][axis]) for axis in cut]
     return "crop", {"cuts": tuple(cuts)}
 
 

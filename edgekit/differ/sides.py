@@ -34,7 +34,8 @@ Progress = Callable[[str], None]
 class Side:
     """One side, read: `sites` are the lines that make the modules of a PyTorch model that was built here.
 
-    `is_model` tells a PyTorch model, which can be changed, from a file.
+    `is_model` tells a PyTorch model, which can be changed, from a file. `input_names` are names of input
+    blobs where a bundle does not tell them.
     """
 
     name: str
@@ -42,12 +43,13 @@ class Side:
     names: Names
     is_model: bool = False
     sites: Mapping[str, Site] = field(default_factory=dict)
+    input_names: Mapping[str, str] = field(default_factory=dict)
 
     def borrowing(self, shapes: Mapping[str, Shape]) -> Side:
-        """Return the side with shapes of inputs that its files do not tell."""
+        """Return the side with shapes of inputs (of one item) that its files do not tell."""
         if not shapes:
             return self
-        return replace(self, opened=replace(self.opened, given={**(self.opened.given or {}), **shapes}))
+        return replace(self, opened=replace(self.opened, items={**self.opened.items, **shapes}))
 
     def draft(self) -> Draft:
         """Return the side in canonical form."""
@@ -64,7 +66,9 @@ class Side:
     def ports(self, draft: Draft) -> tuple[InputPort, ...]:
         """Describe the inputs by name, shape, and what reads them."""
         bundle = self.opened.bundle
-        names = {} if bundle is None else {spec.blob: spec.name for spec in bundle.manifest.inputs}
+        names = dict(self.input_names)
+        if bundle is not None:
+            names |= {spec.blob: spec.name for spec in bundle.manifest.inputs}
         return tuple(
             InputPort(
                 node.facts["name"],
@@ -119,11 +123,11 @@ def _open(
     if isinstance(what, (str, Path)) and is_ncnn(what):
         opened = open_model(what)
         taken = {spec.name: spec.shape for spec in inputs if spec.name in _input_names(opened)}
-        return _side(str(what), replace(opened, given=taken))
+        return side_of(str(what), replace(opened, given=taken))
     name = str(what) if isinstance(what, (str, Path)) else type(what).__qualname__
     progress(f"exporting {name}")
     sites = _export(what, folder, inputs, route)
-    return replace(_side(name, open_model(folder)), is_model=True, sites=sites)
+    return replace(side_of(name, open_model(folder)), is_model=True, sites=sites)
 
 
 def _export(
@@ -144,7 +148,8 @@ def _input_names(opened: Opened) -> set[str]:
     return {*opened.inputs, *(spec.name for spec in specs)}
 
 
-def _side(name: str, opened: Opened) -> Side:
+def side_of(name: str, opened: Opened) -> Side:
+    """Return a side for an ncnn model that is open, with what a bundle knows of its origins."""
     graph = opened.graph
     sources: dict[int, Source] = {}
     operations: dict[int, tuple[Source, ...]] = {}

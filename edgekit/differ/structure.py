@@ -31,6 +31,7 @@ class Op:
     layers: tuple[int, ...]
     source: Source | None = None
     module_ops: tuple[Source, ...] = ()
+    marks: frozenset[str] = frozenset()
 
     @property
     def shape(self) -> Shape | None:
@@ -111,6 +112,7 @@ def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longes
                     for layer in dict.fromkeys(node.layers)
                     for source in names.operations.get(layer, ())
                 ),
+                marks=frozenset(node.marks),
             )
         )
     outputs = tuple((name, (position[node], slot)) for name, (node, slot) in draft.outputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -21,8 +21,8 @@ Shape = tuple[int, ...]
 class Opened:
     """A model that was read: its files, its graph, and what is known around them.
 
-    `given` are shapes of inputs by name or blob, as the user gave them. `notes` say what could not be
-    read, in plain words.
+    `given` are shapes of inputs by name or blob, as the user gave them; `items` are those of one item, as
+    ncnn has them, by blob. `notes` say what could not be read, in plain words.
     """
 
     name: str
@@ -30,7 +30,8 @@ class Opened:
     bin: Path | None
     graph: Graph
     bundle: Bundle | None = None
-    given: Mapping[str, Shape] | None = None
+    given: Mapping[str, Shape] = field(default_factory=dict)
+    items: Mapping[str, Shape] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -67,16 +68,17 @@ class Opened:
     @cached_property
     def input_shapes(self) -> tuple[dict[str, Shape], dict[str, int]]:
         """Shapes of the inputs that are known besides the file's, without batch; and their batches."""
-        given = dict(self.given or {})
         shapes: dict[str, Shape] = {}
         batches: dict[str, int] = {}
         specs = {} if self.bundle is None else {spec.blob: spec for spec in self.bundle.manifest.inputs}
         for blob in self.inputs:
             spec = specs.get(blob)
-            shape = (
-                given.get(blob) or (given.get(spec.name) if spec else None) or (spec.shape if spec else None)
-            )
-            if shape is not None:
+            shape = self.given.get(blob if spec is None or blob in self.given else spec.name)
+            if shape is None and spec is not None:
+                shape = spec.shape
+            if blob in self.items:
+                shapes[blob] = self.items[blob]
+            elif shape is not None:
                 shapes[blob], batches[blob] = _without_batch(shape, spec)
             elif blob in self.graph.shapes and min(self.graph.shapes[blob]) > 0:
                 shapes[blob] = self.graph.shapes[blob]
@@ -142,13 +144,13 @@ def _read(
         notes.append(f"the .bin was not read: only the program that registers {custom[0]} knows its weights")
     elif weights is not None:
         graph = ncnn.read(param, weights, surplus=True)
-    return Opened(name, param, weights, graph, bundle, shapes, tuple(notes))
+    return Opened(name, param, weights, graph, bundle, shapes or {}, notes=tuple(notes))
 
 
 def _check_names(opened: Opened) -> None:
     specs = () if opened.bundle is None else opened.bundle.manifest.inputs
     known = {*opened.inputs, *(spec.name for spec in specs)}
-    for name in opened.given or {}:
+    for name in opened.given:
         if name not in known:
             remedy = did_you_mean(name, known) or f"its inputs are {', '.join(sorted(known)) or 'none'}"
             raise UserError(f"'{opened.name}' has no input '{name}'", remedy)

@@ -41,7 +41,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
         (
             ["zzz"],
             "'zzz' is not a command",
-            "choose from export, verify, bench, diff, inspect, models, doctor",
+            "choose from export, verify, bench, diff, weights, inspect, models, doctor",
         ),
         ([], "the following arguments are required: COMMAND", "see: edgekit --help"),
         (["--versoin"], "edgekit has no option '--versoin'", "did you mean '--version'?"),
