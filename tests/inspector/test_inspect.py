@@ -259,7 +259,9 @@ def test_a_bundle_knows_names_shapes_and_modules(bundle: Path) -> None:
     assert {layer.module for layer in report.layers if layer.type == "Convolution"} == {"stem"}
     assert report.memory is not None
     assert report.totals.parameters == 3 * 4 * 9 + 4 + 4 * 9 + 4 + 4 * 5 + 5
-    assert report.remarks == ()
+    assert [(remark.kind, remark.message) for remark in report.remarks] == [
+        ("slow", "ncnn has only a plain loop for Reduction")
+    ]
 
 
 def test_a_bundle_at_another_size(bundle: Path) -> None:
