@@ -1,0 +1,105 @@
+"""Small networks for the layer types that the zoo lacks: norms, recurrence, resampling; not trained."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def _conv(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2)
+
+
+class Norms(nn.Module):
+    """Norms over nearly constant input, where rounding alone does more than elsewhere; x is 1x8x16x16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(_conv(8, 8) for _ in range(3))
+        self.group, self.instance = nn.GroupNorm(2, 8), nn.InstanceNorm2d(8, affine=True)
+        self.layer = nn.LayerNorm(16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.elu(self.group(self.convs[0](x) * 1e-2 + 5.0))
+        x = F.leaky_relu(self.instance(self.convs[1](x) * 1e-2 - 3.0), 0.1)
+        return self.layer(self.convs[2](x) * 1e-2 + 2.0)
+
+
+class DefaultNorms(nn.Module):
+    """BatchNorm as PyTorch initialises it, behind activations: 5e-6 from the identity; x is 1x4x16x16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(
+            nn.Sequential(_conv(4, 4), nn.ReLU(), nn.BatchNorm2d(4)) for _ in range(4)
+        )
+        self.last = nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for stage in self.stages:
+            x = x + stage(x)
+        return self.last(F.relu(x))
+
+
+class LargeMean(nn.Module):
+    """Averages over numbers that hardly differ; x is 1x8x32x32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = _conv(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x) * 0.01 + 100.0
+        y = F.adaptive_avg_pool2d(x, 1).flatten(1)
+        z = x.mean((2, 3)) - x.amax((2, 3))
+        return self.fc(y - y.mean(-1, keepdim=True)) + z
+
+
+class Sequences(nn.Module):
+    """Recurrence and attention; x is 1x20x16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(16, 8, batch_first=True, bidirectional=True)
+        self.lstm = nn.LSTM(16, 16, batch_first=True)
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.norm, self.up, self.down = nn.LayerNorm(16), nn.Linear(16, 32), nn.Linear(32, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.lstm(self.gru(x)[0])[0]
+        z = x + self.attention(y, y, y, need_weights=False)[0]
+        return torch.softmax(z + self.down(F.gelu(self.up(self.norm(z)))), -1)
+
+
+class Resampling(nn.Module):
+    """Transposed convolutions, three interpolations, pixel shuffle, padding and poolings; x is 1x8x8x8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grouped = nn.ConvTranspose2d(8, 8, 3, 2, 1, 1, groups=8)
+        self.dense, self.conv = nn.ConvTranspose2d(8, 8, 4, 2, 1), _conv(8, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = F.relu(self.dense(x)), F.hardswish(self.grouped(x))
+        c = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        d = F.interpolate(x, size=(16, 16), mode="nearest")
+        e = F.pixel_shuffle(self.conv(torch.tanh(a + b) * c - d), 2)
+        e = F.avg_pool2d(F.pad(e, (1, 1, 0, 0)), 3, 2, 1)
+        return torch.cat([F.max_pool2d(e, 2), torch.sigmoid(F.interpolate(e, (8, 8), mode="bicubic"))], 1)
+
+
+NETS: dict[str, tuple[type[nn.Module], dict[str, tuple[int, ...]]]] = {
+    "norms": (Norms, {"x": (1, 8, 16, 16)}),
+    "default_norms": (DefaultNorms, {"x": (1, 4, 16, 16)}),
+    "large_mean": (LargeMean, {"x": (1, 8, 32, 32)}),
+    "sequences": (Sequences, {"x": (1, 20, 16)}),
+    "resampling": (Resampling, {"x": (1, 8, 8, 8)}),
+}
+
+
+def build(name: str, seed: int) -> nn.Module:
+    """Make a network with PyTorch's own initialisation, seeded; the global random state is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return NETS[name][0]().eval()
