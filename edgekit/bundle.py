@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import schema
-from edgekit.errors import FormatError, UserError
+from edgekit.errors import FormatError, UserError, did_you_mean
 
 PARAM_FILE = "model.ncnn.param"
 BIN_FILE = "model.ncnn.bin"
@@ -135,7 +135,10 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise UserError(f"no bundle at '{folder}'", f"make one with: edgekit export MODEL -o {folder}")
+        near = did_you_mean(folder.name, _bundles_beside(folder))
+        raise UserError(
+            f"no bundle at '{folder}'", near or f"make one with: edgekit export MODEL -o {folder}"
+        )
     if not (folder / MANIFEST_FILE).is_file():
         raise UserError(f"'{folder}' is not a bundle: it has no {MANIFEST_FILE}")
     for name in (PARAM_FILE, BIN_FILE):
@@ -143,6 +146,15 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
             raise FormatError(f"bundle '{folder}' has no {name}", "export it again")
     data = schema.load_json(folder / MANIFEST_FILE, MANIFEST_SCHEMA)
     return Bundle(folder, _manifest(data, folder / MANIFEST_FILE))
+
+
+def _bundles_beside(folder: Path) -> list[str]:
+    """The names of the bundles in the folder where one was looked for."""
+    try:
+        beside = sorted(folder.absolute().parent.iterdir())
+    except OSError:
+        return []
+    return [each.name for each in beside if (each / MANIFEST_FILE).is_file()]
 
 
 def _manifest(data: Mapping[str, Any], path: Path) -> Manifest:

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from edgekit import __version__
-from edgekit.cli import bench, device, diff, doctor, export, inspect, models, verify, weights
+from edgekit.cli import android, bench, device, diff, doctor, export, inspect, models, verify, weights
 from edgekit.cli.args import Parser
 from edgekit.cli.failures import Terminated, exit_code_of, raise_on_sigterm
 
-_COMMANDS = (export, verify, bench, diff, weights, inspect, models, doctor, device)
+_COMMANDS = (export, verify, bench, diff, weights, inspect, models, doctor, device, android)
 
 _EPILOG = """\
 exit codes: 0 holds, 1 the check failed, 2 you can mend it, 3 a bug of edgekit

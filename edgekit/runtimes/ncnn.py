@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.devices import Device, Reply
+from edgekit.devices import Device, Reply, Tensor
 from edgekit.runtimes.trace import Array
 
 FP32 = {
@@ -78,9 +78,28 @@ def run_cases(
 
     An array that several cases inject is sent once.
     """
+    message, tensors = request(param, weights, cases, {**options, "num_threads": threads})
+    return device.call(message, tensors, timeout_s=timeout_s)
+
+
+def request(
+    param: Path | str,
+    weights: Path | str,
+    cases: Iterable[Case],
+    options: Mapping[str, Any],
+    known: Mapping[str, Feed] | None = None,
+) -> tuple[dict[str, Any], list[Tensor]]:
+    """Return the worker's request for these cases: the message, and its tensors with every array once.
+
+    `known` are arrays to be sent in any case, under keys of the caller's.
+    """
     sent: dict[tuple[int, int | None], str] = {}
-    tensors: list[tuple[str, Array, int | None]] = []
+    tensors: list[Tensor] = []
     owners: list[Array] = []  # keeps id() of each array its own until the request is written
+    for key, feed in (known or {}).items():
+        owners.append(feed.array)
+        sent.setdefault((id(feed.array), feed.batch_axis), key)
+        tensors.append((key, _ncnn_dtype(feed.array), feed.batch_axis))
     described = []
     for case in cases:
         keys = {}
@@ -105,10 +124,10 @@ def run_cases(
     message = {
         "command": "run",
         "files": {"param": str(param), "bin": str(weights)},
-        "options": {**options, "num_threads": threads},
+        "options": dict(options),
         "cases": described,
     }
-    return device.call(message, tensors, timeout_s=timeout_s)
+    return message, tensors
 
 
 def _ncnn_dtype(array: Array) -> Array:

@@ -17,8 +17,9 @@ from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.alignment.scaled import FACTOR
 from edgekit.graph import Graph
-from edgekit.numerics.floors import Sums, floor
+from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Comparison
+from edgekit.verifier.limits import Limits
 from edgekit.verifier.model import (
     Label,
     LayerResult,
@@ -29,7 +30,6 @@ from edgekit.verifier.model import (
     VerifyReport,
 )
 from edgekit.verifier.run import BlobMeasurement, Measurements
-from edgekit.verifier.terms import sums_of
 
 _AMPLIFIED = 2.0
 
@@ -51,7 +51,7 @@ class Judge:
         self.measurements = measurements
         self.precision = precision
         self._dirty: dict[str, bool] = {}
-        self._summed: dict[str, Sums] = {}
+        self._limits = Limits(graph, alignment, samples, precision)
 
     def layers(self) -> tuple[LayerResult, ...]:
         """Judge every layer in file order."""
@@ -129,15 +129,7 @@ class Judge:
         return error / limit if limit > 0 else (0.0 if error == 0 else math.inf)
 
     def _floor(self, blob: str, number: int) -> float:
-        return floor(self.samples[number].noise[blob].isolated, self.precision, self._sums(blob))
-
-    def _sums(self, blob: str) -> Sums:
-        """How an element of a blob is summed."""
-        if not self._summed:
-            for entry in self.alignment.layers:
-                sums = sums_of(self.graph.layers[entry.index], entry, self.samples[0])
-                self._summed.update(dict.fromkeys(entry.outputs, sums))
-        return self._summed.get(blob, Sums())
+        return self._limits.isolated(blob, number)
 
     def _isolated_fails(self, blob: str, number: int) -> bool:
         comparison = self.measurements.samples[number][blob].isolated
@@ -171,10 +163,9 @@ class Judge:
         if blob not in self._dirty:
             self._dirty[blob] = any(
                 _above(
-                    self.measurements.samples[number][blob].propagated,
-                    floor(sample.noise[blob].propagated, self.precision, self._sums(blob)),
+                    self.measurements.samples[number][blob].propagated, self._limits.propagated(blob, number)
                 )
-                for number, sample in enumerate(self.samples)
+                for number in range(len(self.samples))
             )
         return self._dirty[blob]
 
@@ -209,7 +200,7 @@ class Judge:
     def _output(self, blob: str, name: str) -> OutputResult:
         number = max(range(len(self.samples)), key=lambda index: self._output_excess(blob, index))
         comparison = self.measurements.samples[number][blob].propagated
-        limit = floor(self.samples[number].noise[blob].propagated, self.precision, self._sums(blob))
+        limit = self._limits.propagated(blob, number)
         status = Status.FAIL if self._is_dirty(blob) else Status.PASS
         return OutputResult(name, blob, status, comparison.metrics, limit, comparison.finding)
 

@@ -77,15 +77,7 @@ def measure(
     bit for bit those of the run that was captured: otherwise observing changed what was observed. So must
     those of a second run: otherwise ncnn is not deterministic, and one verdict says little.
     """
-    inputs = _input_blobs(artefact.graph)
-    integers = frozenset(
-        blob for sample in samples for blob, array in sample.blobs.items() if array.dtype.kind == "i"
-    )
-    cases: list[Case] = []
-    for number, sample in enumerate(samples):
-        cases.extend(_cases(number, sample, alignment, inputs, tuple(outputs), integers))
-        if artefact.precision in _SCALED_IN:
-            cases.extend(_scaled_cases(number, sample, alignment))
+    cases = cases_of(artefact.graph, alignment, samples, outputs, artefact.precision)
     reply = run_cases(
         artefact.device,
         artefact.param,
@@ -110,6 +102,26 @@ def measure(
         _differences(reply, numbers, outputs, "whole", "light"),
         _differences(reply, numbers, outputs, "light", "again"),
     )
+
+
+def cases_of(
+    graph: Graph,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+    outputs: Sequence[str],
+    precision: str,
+) -> list[Case]:
+    """Return everything that ncnn has to run: `N.whole`, `N.light`, `N.again`, `N.LAYER`, `N.scaledLAYER`."""
+    inputs = _input_blobs(graph)
+    integers = frozenset(
+        blob for sample in samples for blob, array in sample.blobs.items() if array.dtype.kind == "i"
+    )
+    cases: list[Case] = []
+    for number, sample in enumerate(samples):
+        cases.extend(_cases(number, sample, alignment, inputs, tuple(outputs), integers))
+        if precision in _SCALED_IN:
+            cases.extend(_scaled_cases(number, sample, alignment))
+    return cases
 
 
 def _input_blobs(graph: Graph) -> frozenset[str]:

@@ -74,7 +74,7 @@ def verify(
     graph = ncnn_format.read(opened.param, opened.bin)
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened.path)
-    warnings = _changes(opened)
+    warnings = changes(opened)
     artefact = Artefact(graph, opened.param, opened.bin, where, precision, threads)
     stream: tuple[StreamResult, ...] = ()
     if inputs is not None:
@@ -197,7 +197,7 @@ def check_matches(graph: Graph, alignment: Alignment, path: Path) -> None:
         )
 
 
-def _changes(bundle: Bundle) -> list[str]:
+def changes(bundle: Bundle) -> list[str]:
     """Warn about files that are no longer what the export wrote; they are verified all the same."""
     changed = [name for name in bundle.changed_files() if name in (PARAM_FILE, BIN_FILE)]
     return [f"{name} was changed after the export (its sha256 differs from the manifest)" for name in changed]

@@ -1,0 +1,38 @@
+"""What rounding explains of every blob of a net, on every sample, in one precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekit.alignment.model import Alignment
+from edgekit.alignment.sample import Sample
+from edgekit.graph import Graph
+from edgekit.numerics.floors import Sums, floor
+from edgekit.verifier.terms import sums_of
+
+
+class Limits:
+    """The floors of `numerics.floors` for one artefact, its samples and a precision."""
+
+    def __init__(self, graph: Graph, alignment: Alignment, samples: Sequence[Sample], precision: str) -> None:
+        self.precision = precision
+        self._graph = graph
+        self._alignment = alignment
+        self._samples = samples
+        self._summed: dict[str, Sums] = {}
+
+    def isolated(self, blob: str, number: int) -> float:
+        """Return the largest max_abs of a blob whose layer ran alone on sample `number`."""
+        return floor(self._samples[number].noise[blob].isolated, self.precision, self._sums(blob))
+
+    def propagated(self, blob: str, number: int) -> float:
+        """Return the largest max_abs of a blob in a run of the whole net on sample `number`."""
+        return floor(self._samples[number].noise[blob].propagated, self.precision, self._sums(blob))
+
+    def _sums(self, blob: str) -> Sums:
+        """How an element of a blob is summed."""
+        if not self._summed:
+            for entry in self._alignment.layers:
+                sums = sums_of(self._graph.layers[entry.index], entry, self._samples[0])
+                self._summed.update(dict.fromkeys(entry.outputs, sums))
+        return self._summed.get(blob, Sums())
