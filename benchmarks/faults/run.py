@@ -3,8 +3,8 @@
     python benchmarks/faults/run.py [--quick] [--models "NAME ..."] [--json FILE] [--folder build/faults]
 
 Every fault is tried twice: in an artefact that was aligned while it was clean (what `edgekit verify` meets),
-and in one that was faulty when first seen (a conversion that went wrong, a file of other make). Clean models of
-many seeds tell the false alarms. Prints a table in markdown. A run that is broken off goes on where it was.
+and in one that was faulty when first seen (a conversion that went wrong, a file of other make). Clean models
+of many seeds tell the false alarms. Prints a table in markdown. A run that is broken off goes on later.
 """
 
 from __future__ import annotations
