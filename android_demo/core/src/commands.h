@@ -1,0 +1,29 @@
+// The commands of the worker protocol, and what their requests have in common.
+#pragma once
+
+#include "edgekit/affinity.h"
+#include "edgekit/message.h"
+#include "edgekit/progress.h"
+#include "edgekit/session.h"
+
+namespace edgekit {
+
+Json serve_info(const Message& message, MessageWriter& writer, Progress& progress);
+Json serve_run(const Message& message, MessageWriter& writer, Progress& progress);
+Json serve_bench(const Message& message, MessageWriter& writer, Progress& progress);
+Json serve_memory(const Message& message, MessageWriter& writer, Progress& progress);
+Json serve_peaks(const Message& message, MessageWriter& writer, Progress& progress);
+
+/// The `options` of a request.
+Options options_of(const Json& body);
+
+/// The number of threads in the `options` of a request, 1 where it does not say.
+int threads_of(const Json& body);
+
+/// Files, options, inputs, outputs and seed of a request.
+Work work_of(const Message& message);
+
+/// Binds this process to the CPUs that the `pin` of a request asks for; returns them.
+std::vector<int> pin(const Json& body);
+
+} // namespace edgekit
