@@ -22,9 +22,14 @@ def all_changes(found: Matching) -> tuple[Change, ...]:
 
 
 def _position(change: Change, found: Matching) -> float:
-    """Where a change stands in the order of the left; what the right has alone is between its neighbours."""
+    """Where a change stands in the left's file; what the right has alone comes after what feeds it."""
     if change.left is not None:
-        return change.left.index
+        return change.left.layers[0]
     assert change.right is not None
-    before = [found.back[index] for index in range(change.right.index) if index in found.back]
-    return before[-1] + 0.5 if before else -1.0
+    pending = [change.right.index]
+    while pending:
+        index = pending.pop(0)
+        if index in found.back:
+            return found.left.ops[found.back[index]].layers[0] + 0.5
+        pending += [producer for producer, _ in found.right.ops[index].inputs]
+    return -1.0

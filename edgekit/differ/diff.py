@@ -29,6 +29,7 @@ from edgekit.differ.model import (
 from edgekit.differ.model import Side as Shown
 from edgekit.differ.remedy import Advisor
 from edgekit.differ.sides import Side, opened_sides
+from edgekit.differ.slide import slid
 from edgekit.differ.structure import Op, Structure
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
@@ -116,7 +117,7 @@ def _matching(
         left.structure(drafts[0], order, longest_first=longest_first),
         right.structure(drafts[1], theirs, longest_first=longest_first),
     )
-    return match(*structures, _input_pairs(structures, partners))
+    return slid(match(*structures, _input_pairs(structures, partners)))
 
 
 def _input_pairs(structures: tuple[Structure, Structure], partners: Mapping[str, str]) -> dict[int, int]:

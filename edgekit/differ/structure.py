@@ -134,13 +134,18 @@ def _source(kind: str, facts: Mapping[str, Fact], layers: list[int], names: Name
     if kind == "activation" and operations:
         wanted = _ACTIVATION_OPS.get(facts["type"], (facts["type"],))
         for operation in reversed(operations):
-            if operation.op.rpartition(".")[2] in wanted:
+            if _plain_name(operation) in wanted:
                 return operation
     if kind in ("conv", "deconv", "linear"):
         for operation in operations:
-            if operation.op.rpartition(".")[2] in _PRODUCT_OPS:
+            if _plain_name(operation) in _PRODUCT_OPS:
                 return operation
     return names.sources.get(layers[0])
+
+
+def _plain_name(operation: Source) -> str:
+    """Return what a PyTorch operation is called without its namespace and the mark of what is in place."""
+    return operation.op.rpartition(".")[2].rstrip("_")
 
 
 _PRODUCT_OPS = (

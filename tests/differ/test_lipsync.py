@@ -61,7 +61,7 @@ TABLES = [
         "P1",
         "extra",
         None,
-        "Conv 64 -> 64, 3x3, padding 1 + ReLU + add",
+        "Conv 64 -> 64, 3x3, padding 1 + add + ReLU",
         "Conv2d(64, 64, kernel_size=3, stride=1, padding=1, residual=True),",
     ),
     # P1 "audio encoder: dilated convolutions" (layers 6 and 7)
