@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgekit.bencher import BenchReport, Result
-from edgekit.report.table import text_table
+from edgekit.report.table import Table
 from edgekit.units import format_count
 
 _SHOWN_KINDS = 3
@@ -30,8 +30,8 @@ def dispatch_line(report: BenchReport) -> str:
     return "dispatch " + (", ".join(features) or "no extensions")
 
 
-def instruction_table(results: Sequence[Result]) -> list[str]:
-    """Return a row per counted result; nothing where none was counted."""
+def instruction_table(results: Sequence[Result]) -> Table:
+    """Return a row per counted result."""
     rows = [
         [
             result.target,
@@ -44,7 +44,7 @@ def instruction_table(results: Sequence[Result]) -> list[str]:
         if result.instructions is not None
     ]
     headers = ["instructions", "precision", "whole net", "per MAC", "vector arithmetic"]
-    return text_table(headers, rows, left=(0, 1, 4), indent="") if rows else []
+    return Table(headers, rows, left=(0, 1, 4))
 
 
 def kinds_text(simd: Mapping[str, int], instructions: int | None) -> str:

@@ -8,7 +8,7 @@ from edgekit.bencher import BenchReport, Result
 from edgekit.bencher.result import LayerTiming
 from edgekit.report.bench_emulated_text import kinds_text
 from edgekit.report.bench_words import label, some, wrapped
-from edgekit.report.table import text_table
+from edgekit.report.table import Table
 from edgekit.units import format_bytes, format_count, format_duration, format_percent, format_shape
 
 _SHOWN_POINTS = (5, 10, 20, 50, 100, 200, 500)
@@ -27,18 +27,16 @@ def layers_text(report: BenchReport) -> list[str]:
         lines += [
             "",
             f"layers of {label(report, result.key)}{whole}",
-            *_kind_table(result.layers),
+            *kind_table(result.layers).lines(),
             "",
-            *_layer_table(result.layers),
-            *_peaks(report, result),
-            *_ridge(result),
-            *_reasons(result.layers),
+            *layer_table(result.layers).lines(),
+            *(line for text in layer_notes(report, result) for line in wrapped(text)),
         ]
     return lines[1:]
 
 
-def _kind_table(layers: Sequence[LayerTiming]) -> list[str]:
-    """The layers summed up by kind, the most expensive first."""
+def kind_table(layers: Sequence[LayerTiming]) -> Table:
+    """Return the layers summed up by kind, the most expensive first."""
     kinds: dict[str, list[LayerTiming]] = {}
     for layer in layers:
         kinds.setdefault(layer.kind, []).append(layer)
@@ -59,7 +57,7 @@ def _kind_table(layers: Sequence[LayerTiming]) -> list[str]:
             ]
         )
     headers = ["kind", "layers", "time", "share", "MACs", "GMAC/s", "to gain", "instructions"]
-    return text_table(headers, rows)
+    return Table(headers, rows)
 
 
 def _total(layers: Sequence[LayerTiming], name: str) -> float:
@@ -67,7 +65,8 @@ def _total(layers: Sequence[LayerTiming], name: str) -> float:
     return float(sum(getattr(layer, name) or 0 for layer in layers))
 
 
-def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
+def layer_table(layers: Sequence[LayerTiming]) -> Table:
+    """Return a row for every layer, in file order."""
     rows = [
         [
             str(layer.index),
@@ -92,7 +91,12 @@ def _layer_table(layers: Sequence[LayerTiming]) -> list[str]:
         "#", "layer", "kind", "output", "time", "share", "MACs", "bytes", "MAC/byte", "bound", "of limit",
         "to gain", "instructions", "vector arithmetic", "module",
     ]  # fmt: skip
-    return text_table(headers, rows, left=(1, 2, 3, 9, 13, 14))
+    return Table(headers, rows, left=(1, 2, 3, 9, 13, 14))
+
+
+def layer_notes(report: BenchReport, result: Result) -> list[str]:
+    """Return what has to be said beside the tables: the limits, the model, and why slow layers are slow."""
+    return [*_peaks(report, result), *_ridge(result), *_reasons(result.layers)]
 
 
 def _reasons(layers: Sequence[LayerTiming]) -> list[str]:
@@ -106,7 +110,7 @@ def _reasons(layers: Sequence[LayerTiming]) -> list[str]:
         names = [layer.module or layer.name for layer in members]
         share = _total(members, "share")
         cost = f" ({format_percent(share)} of the time)" if share else ""
-        lines += wrapped(f"{reason}{cost}: {some(names, _NAMED_LAYERS)}")
+        lines.append(f"{reason}{cost}: {some(names, _NAMED_LAYERS)}")
     return lines
 
 
@@ -119,10 +123,10 @@ def _peaks(report: BenchReport, result: Result) -> list[str]:
                 f"{each.bytes_per_s / 1e9:.1f} GB/s at {format_bytes(each.working_set_bytes)}"
                 for each in peaks.memory
             )
-            lines += wrapped(
-                f"limits: {peaks.macs_per_s / 1e9:.1f} GMAC/s ({peaks.method}); copying {widths}"
-            )
-            lines += ["  of limit: the least time by those limits over the measured one"]
+            lines += [
+                f"limits: {peaks.macs_per_s / 1e9:.1f} GMAC/s ({peaks.method}); copying {widths}",
+                "of limit: the least time by those limits over the measured one",
+            ]
     return lines
 
 
@@ -132,4 +136,4 @@ def _ridge(result: Result) -> list[str]:
     if not macs:
         return []
     shown = [f"{cost / macs:.2f} at {point:g}" for point, cost in result.ridge if point in _SHOWN_POINTS]
-    return wrapped(f"roofline model, time by ridge point in MAC/byte (1: compute alone): {', '.join(shown)}")
+    return [f"roofline model, time by ridge point in MAC/byte (1: compute alone): {', '.join(shown)}"]

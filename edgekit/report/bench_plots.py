@@ -1,6 +1,7 @@
 """Plots of a bench report: latency, layers, roofline, suites. SVG for pages, PNG for slides.
 
-Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart.
+Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart. Ink and rules are those
+of the pages, which put their own in their place.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"
-_CYCLE = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9", "#000000")
+INK, RULE = "#1b2430", "#dde2e8"
+_CYCLE = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9", INK)
 _BOUND = {"compute": ORANGE, "memory": BLUE, None: GREY}
 _STYLE: Mapping[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#e5e5e5",
+    "grid.color": RULE,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
     "axes.axisbelow": True,
     "svg.hashsalt": "edgekit",
     "svg.fonttype": "none",
@@ -54,11 +57,11 @@ def bench_figures(report: BenchReport) -> Iterator[tuple[str, Figure]]:
         yield "latency", _draw(_latency, report, single[:_MOST_STRIPS], height=1.2 + 0.45 * len(single))
     for result in timed:
         if result.layers:
-            name = "".join(c if c.isalnum() else "-" for c in label(report, result.key)).strip("-")
+            name = layers_name(report, result)
             height = 1.2 + 0.17 * min(len(result.layers), _MOST_BARS)
-            yield f"layers-{name}", _draw(_layers, report, [result], height=height)
+            yield name, _draw(_layers, report, [result], height=height)
             if any(_is_of(peaks, result) for peaks in report.peaks):
-                yield f"roofline-{name}", _draw(_roofline, report, [result], height=4.5)
+                yield roofline_name(report, result), _draw(_roofline, report, [result], height=4.5)
     swept = [result for result in timed if result.ridge]
     if swept:
         yield "ridge", _draw(_ridge, report, swept, height=3.6)
@@ -69,11 +72,25 @@ def bench_figures(report: BenchReport) -> Iterator[tuple[str, Figure]]:
         yield "theory", _draw(_theory, report, timed, height=4.8)
 
 
+def layers_name(report: BenchReport, result: Result) -> str:
+    """Return the name of the plot of a result's layers."""
+    return f"layers-{_plain(label(report, result.key))}"
+
+
+def roofline_name(report: BenchReport, result: Result) -> str:
+    """Return the name of the plot of a result's layers under the roof."""
+    return f"roofline-{_plain(label(report, result.key))}"
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text).strip("-")
+
+
 def figure_svg(figure: Figure) -> str:
-    """Return a figure as SVG text that depends on its content alone."""
+    """Return a figure without background as SVG text that depends on its content alone."""
     buffer = io.StringIO()
     with _style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
@@ -123,8 +140,8 @@ def _latency(axes: Axes, report: BenchReport, results: Sequence[Result]) -> None
             colour = _CYCLE[number % len(_CYCLE)]
             axes.plot(shown * 1e3, heights, ".", ms=3, alpha=0.5, color=colour, mew=0)
         low, high = result.latency.ci95_s
-        axes.plot([low * 1e3, high * 1e3], [row, row], color="black", lw=3, solid_capstyle="butt")
-        axes.plot([result.latency.median_s * 1e3], [row], "|", color="black", ms=16, mew=1.5)
+        axes.plot([low * 1e3, high * 1e3], [row, row], color=INK, lw=3, solid_capstyle="butt")
+        axes.plot([result.latency.median_s * 1e3], [row], "|", color=INK, ms=16, mew=1.5)
     axes.set_yticks(range(len(results)), [label(report, result.key) for result in results])
     axes.set_ylim(len(results) - 0.5, -0.5)
     highest = max(result.latency.p90_s for result in results if result.latency) * 1.3e3
@@ -169,7 +186,7 @@ def _roofline(axes: Axes, report: BenchReport, results: Sequence[Result]) -> Non
         roof = np.minimum(peaks.macs_per_s, x * band.bytes_per_s) / 1e9
         size = band.working_set_bytes / 2**20
         text = f"{band.bytes_per_s / 1e9:.0f} GB/s at {size:g} MiB"
-        axes.plot(x, roof, style, color="black", lw=1.2, label=text)
+        axes.plot(x, roof, style, color=INK, lw=1.2, label=text)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("MAC per byte (green: depthwise; area: share of the time)")
@@ -235,7 +252,7 @@ def _theory(axes: Axes, report: BenchReport, results: Sequence[Result]) -> None:
         )
     ends = [value for ratio in report.ratios for value in (ratio.work, ratio.time.estimate)]
     limits = (min(ends) * 0.8, max(ends) * 1.25)
-    axes.plot(limits, limits, color="black", lw=1)
+    axes.plot(limits, limits, color=INK, lw=1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("MACs over the baseline's")

@@ -6,29 +6,31 @@ from collections.abc import Sequence
 
 from edgekit.bencher import BenchReport, Result
 from edgekit.bencher.result import Ratio
-from edgekit.report.table import text_table
+from edgekit.report.table import Table
 from edgekit.units import format_bytes, format_count, format_duration, format_percent
+
+THEORY_NOTE = "work: MACs over the baseline, as in theory; time: measured ratio of medians, 95 % interval"
 
 
 def suite_text(report: BenchReport) -> list[str]:
     """Return the lines of all groups, in the order of the suite."""
+    lines = [line for table in group_tables(report) for line in ("", *table.lines(indent=""))]
+    if report.ratios:
+        lines += ["", THEORY_NOTE]
+    return lines[1:]
+
+
+def group_tables(report: BenchReport) -> list[Table]:
+    """Return a table for each group of a suite, in its order, the group's name as first header."""
     ratios = {(ratio.target, ratio.threads, ratio.precision): ratio for ratio in report.ratios}
     groups: dict[str, list[Result]] = {}
     for result in report.results:
         if "suite" in result.facts:
             groups.setdefault(str(result.facts["group"]), []).append(result)
-    lines: list[str] = []
-    for group, results in groups.items():
-        lines += ["", *_table(group, results, ratios)]
-    if report.ratios:
-        lines += [
-            "",
-            "work: MACs over the baseline, as in theory; time: measured ratio of medians, 95 % interval",
-        ]
-    return lines[1:]
+    return [_table(group, results, ratios) for group, results in groups.items()]
 
 
-def _table(group: str, results: Sequence[Result], ratios: dict[tuple[str, int, str], Ratio]) -> list[str]:
+def _table(group: str, results: Sequence[Result], ratios: dict[tuple[str, int, str], Ratio]) -> Table:
     threads = len({result.threads for result in results}) > 1
     rows = []
     for result in results:
@@ -54,7 +56,7 @@ def _table(group: str, results: Sequence[Result], ratios: dict[tuple[str, int, s
         group, "threads", "median", "+-", "MACs", "GMAC/s", "params", "memory", "work", "time", "interval",
         "grade",
     ]  # fmt: skip
-    return text_table(headers, rows, indent="")
+    return Table(headers, rows)
 
 
 def _half_width(result: Result) -> float:

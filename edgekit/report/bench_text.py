@@ -10,7 +10,7 @@ from edgekit.report.bench_emulated_text import dispatch_line, emulated_finding, 
 from edgekit.report.bench_layers_text import layers_text
 from edgekit.report.bench_suite_text import suite_text
 from edgekit.report.bench_words import label, threads_text, wrapped
-from edgekit.report.table import text_table
+from edgekit.report.table import Table
 from edgekit.units import (
     format_bytes,
     format_duration,
@@ -25,7 +25,7 @@ def bench_text(report: BenchReport) -> str:
 
 def bench_sections(report: BenchReport) -> list[list[str]]:
     """Return the lines of every section that has something to say, the finding first."""
-    makers = (_finding, _device, _latencies, suite_text, _comparisons, _memory, layers_text, _warnings, _end)
+    makers = (finding, _device, _latencies, suite_text, _comparisons, _memory, layers_text, _warnings, _end)
     return [lines for make in makers if (lines := make(report))]
 
 
@@ -33,14 +33,15 @@ def _end(report: BenchReport) -> list[str]:
     return ["interrupted: run the same command again to measure the rest"] if report.interrupted else []
 
 
-def _finding(report: BenchReport) -> list[str]:
+def finding(report: BenchReport) -> list[str]:
+    """Return the sentences that a reader came for."""
     if report.against is not None:
         slower = sum(each.verdict == "slower" for each in report.comparisons)
         if slower:
             return [f"{slower} of {len(report.comparisons)} got slower than in {report.against}"]
         return [f"nothing got slower than in {report.against} ({len(report.comparisons)} compared)"]
     if report.comparisons:
-        return [_sentence(report, each) for each in report.comparisons]
+        return comparison_sentences(report)
     timed = [result for result in report.results if result.latency is not None]
     if not timed:
         return [emulated_finding(report)]
@@ -98,6 +99,11 @@ def _count(number: int, noun: str) -> str:
 
 
 def _latencies(report: BenchReport) -> list[str]:
+    return latency_table(report).lines(indent="")
+
+
+def latency_table(report: BenchReport) -> Table:
+    """Return a row per configuration that is not of a suite; instructions where the device is emulated."""
     if report.device.emulated:
         return instruction_table(_single(report))
     rows = []
@@ -124,7 +130,7 @@ def _latencies(report: BenchReport) -> list[str]:
         "latency", "threads", "precision", "median", "95 % interval", "p90", "min", "std/mean", "first",
         "load", "runs", "grade",
     ]  # fmt: skip
-    return text_table(headers, rows, left=(0, 2), indent="") if rows else []
+    return Table(headers, rows, left=(0, 2))
 
 
 def _single(report: BenchReport) -> list[Result]:
@@ -140,10 +146,20 @@ def _interval(latency: Latency) -> str:
 def _comparisons(report: BenchReport) -> list[str]:
     if report.against is None:
         return []
-    return ["against " + report.against, *(f"  {_sentence(report, each)}" for each in report.comparisons)]
+    return ["against " + report.against, *(f"  {each}" for each in comparison_sentences(report))]
+
+
+def comparison_sentences(report: BenchReport) -> list[str]:
+    """Return a sentence for each comparison: who is faster, by how much, and the noise."""
+    return [_sentence(report, each) for each in report.comparisons]
 
 
 def _memory(report: BenchReport) -> list[str]:
+    return memory_table(report).lines(indent="")
+
+
+def memory_table(report: BenchReport) -> Table:
+    """Return a row per configuration that is not of a suite and whose memory was measured."""
     rows = [
         [
             result.target,
@@ -161,11 +177,16 @@ def _memory(report: BenchReport) -> list[str]:
     headers = [
         "memory", "threads", "precision", "peak RSS", "RSS loaded", "weights", "blob peak", "workspace peak",
     ]  # fmt: skip
-    return text_table(headers, rows, left=(0, 2), indent="") if rows else []
+    return Table(headers, rows, left=(0, 2))
 
 
 def _warnings(report: BenchReport) -> list[str]:
-    """Each kind of warning once, in its worst case, with the number of configurations that it concerns."""
+    lines = [line for severity, text in warnings(report) for line in wrapped(f"{severity}: {text}")]
+    return ["what speaks against these numbers", *lines] if lines else []
+
+
+def warnings(report: BenchReport) -> list[tuple[str, str]]:
+    """Return (severity, sentence) of each kind of warning, in its worst case, the gravest first."""
     worst: dict[str, tuple[Caveat, Result]] = {}
     counts: dict[str, int] = {}
     for result in report.results:
@@ -174,10 +195,9 @@ def _warnings(report: BenchReport) -> list[str]:
             known = worst.get(warning.code)
             if known is None or warning.severity.rank > known[0].severity.rank:
                 worst[warning.code] = (warning, result)
-    lines = []
+    found = []
     for code, (warning, result) in sorted(worst.items(), key=lambda item: -item[1][0].severity.rank):
         where = "" if len(report.results) == 1 else f"{label(report, result.key)}: "
         more = f" (and {counts[code] - 1} more like it)" if counts[code] > 1 else ""
-        text = f"{warning.severity}: {where}{warning.message}{more}; {warning.remedy}"
-        lines += wrapped(text)
-    return ["what speaks against these numbers", *lines] if lines else []
+        found.append((warning.severity.value, f"{where}{warning.message}{more}; {warning.remedy}"))
+    return found

@@ -14,7 +14,7 @@ from edgekit.units import format_error, format_shape
 from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
 from edgekit.verifier.stream import StreamResult
 
-_STYLES = ("page.css", "verify.css", "verify_graph.css")
+_STYLES = ("page.css", "panel.css", "verify.css", "verify_graph.css")
 _SCRIPTS = (
     "page.js",
     "verify_scale.js",

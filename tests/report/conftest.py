@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 import edgekit
+from edgekit.bencher import BenchReport
 from edgekit.formats import ncnn
 from edgekit.graph import Layer
 from edgekit.verifier import VerifyReport
 from tests.report.browser import Browser, find_chromium
+from tests.report.measured import BRIEF, NET, SUITE
 
 
 class Block(nn.Module):
@@ -115,3 +117,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with Browser(chromium, tmp_path_factory.mktemp("profile")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> BenchReport:
+    path = tmp_path_factory.mktemp("net") / "net.param"
+    path.write_text(NET)
+    return edgekit.bench(path, protocol=BRIEF, layers=True)
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> BenchReport:
+    path = tmp_path_factory.mktemp("suite") / "small.toml"
+    path.write_text(SUITE)
+    return edgekit.bench(path, protocol=BRIEF)

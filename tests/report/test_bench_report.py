@@ -6,59 +6,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
-
-import edgekit
-from edgekit.bencher import BenchReport, Protocol
+from edgekit.bencher import BenchReport
 from edgekit.report.bench_html import bench_html
 from edgekit.report.bench_plots import bench_figures, figure_svg, write_figures
 from edgekit.report.bench_text import bench_text
-
-BRIEF = Protocol("quick", rounds=2, min_runs=8, min_s=0.02, max_s=10.0, warmup_s=0.01, max_warmup_s=0.05)
-
-NET = """\
-7767517
-3 3
-Input                    in0      0 1 in0 0=12 1=10 2=3
-Convolution              conv_0   1 1 in0 1 0=22 1=3 4=1 5=1 6=594 9=1
-ConvolutionDepthWise     dw_0     1 1 1 out0 0=22 1=7 4=3 5=1 6=1078 7=22
-"""
-
-SUITE = """\
-schema = "edgekit.suite/1"
-title = "A small suite"
-
-[networks.tiny]
-layers = [
-    { block = "standard", out = 8, stride = 2 },
-    { block = "separable", out = 16, repeat = 2 },
-    { block = "classifier", out = 10, scale = "none" },
-]
-
-[[rows]]
-block = "separable"
-baseline = { block = "standard" }
-planes = [[8, 10]]
-
-[[rows]]
-network = "tiny"
-width = [0.5, 1.0]
-resolution = [16, 32]
-"""
-
-
-@pytest.fixture(scope="module")
-def layered(tmp_path_factory: pytest.TempPathFactory) -> BenchReport:
-    path = tmp_path_factory.mktemp("net") / "net.param"
-    path.write_text(NET)
-    return edgekit.bench(path, protocol=BRIEF, layers=True)
-
-
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> BenchReport:
-    path = tmp_path_factory.mktemp("suite") / "small.toml"
-    path.write_text(SUITE)
-    return edgekit.bench(path, protocol=BRIEF)
 
 
 def test_first_line_is_the_finding(layered: BenchReport, suite: BenchReport) -> None:
