@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgekit.bencher.compare import compare as compare_results
 from edgekit.bencher.compare import suite_ratios
+from edgekit.bencher.exported import export_target
 from edgekit.bencher.gather import gather, memory_of
 from edgekit.bencher.journal import Journal
 from edgekit.bencher.measure import (
@@ -37,7 +38,7 @@ from edgekit.bencher.settings import (
     Protocol,
 )
 from edgekit.bencher.suite import load_suite
-from edgekit.bencher.targets import Target, in_runtime, resolve
+from edgekit.bencher.targets import Target, in_runtime, is_path, resolve
 from edgekit.devices import Device, DeviceInfo, device_info, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.numerics import statistics as st
@@ -69,7 +70,8 @@ def bench(
     """Time targets in ncnn, each configuration in fresh worker processes that take turns.
 
     Args:
-        targets: bundles, `.param` files (random weights without a `.bin` beside them), suites (`.toml`).
+        targets: bundles, `.param` files (random weights without a `.bin` beside them), suites (`.toml`), and
+            model specs (`mobilenet_v2`, `net.py:Net`, `net.onnx`), which are exported first.
         threads: thread counts, each a configuration of its own.
         precision: names of `edgekit.bencher.settings.PRECISIONS`; None is what each target was exported in.
         device: where ncnn runs.
@@ -94,7 +96,7 @@ def bench(
         raise UserError("nothing to measure", "name a bundle, a .param or a suite.toml")
     place = open_device(device) if isinstance(device, str) else device
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
-        found = _targets(names, inputs or {}, Path(folder))
+        found = _targets(names, inputs or {}, Path(folder), progress)
         check_runtimes(tuple(runtimes))
         found += _elsewhere(found, runtimes, Path(folder))
         configurations = _configurations(found, threads, precision, compare and not place.emulated)
@@ -121,17 +123,23 @@ def _protocol(device: Device, certified: bool, compare: bool, *, suite: bool) ->
 
 
 def _targets(
-    names: Sequence[str | Path], inputs: Mapping[str, tuple[int, ...]], folder: Path
+    names: Sequence[str | Path],
+    inputs: Mapping[str, tuple[int, ...]],
+    folder: Path,
+    progress: ProgressLine,
 ) -> tuple[Target, ...]:
-    """Resolve every name; a suite becomes many targets, whose files go into `folder`."""
+    """Resolve every name; a suite becomes many targets, and a model is exported, with files in `folder`."""
     found: list[Target] = []
     for index, name in enumerate(names):
+        place = folder / str(index)
         if Path(name).suffix == ".toml":
-            place = folder / str(index)
             place.mkdir()
             found += load_suite(Path(name), place)
-        else:
+        elif is_path(str(name)):
             found.append(resolve(str(name), inputs))
+        else:
+            progress(f"exporting {name}")
+            found.append(export_target(str(name), inputs, place))
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +19,11 @@ from edgekit.devices import Tensor
 from edgekit.errors import UserError, did_you_mean
 from edgekit.formats import ncnn as ncnn_files
 from edgekit.graph import Graph, Layer
+from edgekit.models import registry
 
 Shapes = Mapping[str, tuple[int, ...]]
+
+_FORMS = "name a bundle, a .param, a suite.toml or a model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,13 @@ class Target:
         return digest.hexdigest()
 
 
+def is_path(spec: str) -> bool:
+    """Whether a target is meant as a folder or file of ncnn's; all else names a model."""
+    if registry.is_zoo_name(spec) or re.search(r"\.(py:\w|onnx$|pth?$|ts$)", spec):
+        return False
+    return Path(spec).exists() or "/" in spec or Path(spec).suffix in (".param", ".bin") or ":" not in spec
+
+
 def resolve(spec: str, shapes: Shapes) -> Target:
     """Return the target that a path names; `shapes` overrides or supplies the shapes of its inputs.
 
@@ -108,8 +119,16 @@ def resolve(spec: str, shapes: Shapes) -> Target:
             return _from_bundle(spec, path.parent, shapes)
         return _from_param(spec, path, shapes)
     if not path.exists():
-        raise UserError(f"no such target: '{spec}'", "name a bundle, a .param or a suite.toml")
-    raise UserError(f"'{spec}' is nothing that can be timed", "name a bundle, a .param or a suite.toml")
+        raise UserError(f"no such target: '{spec}'", _near(path) or _FORMS)
+    raise UserError(f"'{spec}' is nothing that can be timed", _FORMS)
+
+
+def _near(path: Path) -> str | None:
+    """Suggest what lies there under a similar name, or a network of the zoo."""
+    siblings = (
+        [str(path.parent / each.name) for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    )
+    return did_you_mean(str(path), [*siblings, *registry.names()])
 
 
 def _from_bundle(name: str, path: Path, shapes: Shapes) -> Target:

@@ -27,7 +27,9 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     """Add the command to the parser."""
     summary = "Time a model in ncnn, with its spread, its conditions and its memory."
     parser = shared.command(subparsers, "bench", run, summary, _EPILOG)
-    parser.add_argument("targets", metavar="TARGET", nargs="+", help="a bundle, a .param or a suite.toml")
+    parser.add_argument(
+        "targets", metavar="TARGET", nargs="+", help="a bundle, a .param, a suite.toml or a model"
+    )
     shared.add_device(parser)
     shared.add_threads(parser)
     parser.add_argument(
