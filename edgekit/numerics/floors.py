@@ -23,7 +23,9 @@ E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once do
 Layers that only move numbers, ReLU and clip are exact: their floor is 0.
 
 Half precision multiplies the unit of rounding: u = 2^-11 (fp16, 10 bits after the leading one) or 2^-8
-(bf16). E_c is linear in u to first order, so the same measured value serves every precision.
+(bf16). E_c is linear in u to first order, so the same measured value serves every precision. Weights that the
+file stores in half precision were rounded by that u before the first run, in whatever precision ncnn
+computes: their layer is allowed 4 E_c at the larger of the two units.
 """
 
 from __future__ import annotations
@@ -63,26 +65,27 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """How ncnn sums one element: of how many products, and whether with a winograd kernel."""
+    """How ncnn sums one element: of how many products, with a winograd kernel or not, weights stored how."""
 
     products: int = 1
     winograd: bool = False
+    weights: str = "fp32"
 
 
 def floor(noise: Noise, precision: str = "fp32", sums: Sums | None = None) -> float:
     """Return the largest max|ncnn - PyTorch| that is no error; the rule of this module.
 
-    `sums` says how an element comes about where the layer ran alone.
+    `sums` says how an element comes about. Of the model as a whole its `weights` are the narrowest of all.
     """
     if noise.exact and precision == "fp32":
         return 0.0
     u32, u = UNITS["fp32"], UNITS[precision]
-    half = u / u32
     if noise.exact:
         return u * noise.peak
+    stored = UNITS["fp32" if sums is None else sums.weights]
     return max(
         ACCUMULATION * max(noise.rounding, u32 * noise.peak),
-        CONDITIONING * noise.conditioning * half,
+        CONDITIONING * noise.conditioning * max(u, stored) / u32,
         2 * u32 * float(np.sqrt(noise.terms)) * noise.peak,
         (2 * u * noise.peak) if precision != "fp32" else 0.0,
         0.0 if sums is None or precision != SUMS_IN_FP16 else _of_fp16_sums(noise, sums),

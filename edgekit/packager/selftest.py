@@ -26,6 +26,7 @@ from edgekit.runtimes.ncnn import FP32, PRECISIONS, Feed, request
 from edgekit.runtimes.trace import Array, finite_scale
 from edgekit.verifier.limits import Limits
 from edgekit.verifier.run import cases_of
+from edgekit.verifier.storage import narrow_weights
 from edgekit.worker.protocol import write_message
 
 REQUEST_FOLDER = "selftest"
@@ -89,7 +90,8 @@ def _sample_json(
     samples: Sequence[Sample],
     keys: _Keys,
 ) -> dict[str, Any]:
-    limits = {precision: Limits(graph, alignment, samples, precision) for precision in PRECISIONS}
+    stored = narrow_weights(graph)
+    limits = {precision: Limits(graph, alignment, samples, precision, stored) for precision in PRECISIONS}
     judged = {blob for entry in alignment.layers for blob in entry.outputs}
     return {
         "name": sample.name,
@@ -106,7 +108,7 @@ def _sample_json(
                 "layer": case.layer,
                 "blob": blob,
                 "tensor": keys.of(array, blob),
-                "floor": floor(case.noise[blob]),
+                "floor": floor(case.noise[blob], "fp32", limits["fp32"].sums(blob)),
             }
             for case in sample.scaled
             for blob, array in case.outputs.items()

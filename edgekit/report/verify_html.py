@@ -199,6 +199,8 @@ def _facts(report: VerifyReport) -> Markup:
         ("device", tag("p", f"{device.cpu}, {device.cores} cores, {device.system}, ncnn {device.ncnn}")),
         ("bundle", tag("p", report.target)),
     ]
+    if report.weights:
+        facts.insert(1, ("weights", tag("p", words.weights(report))))
     if words.streams(report):
         facts.insert(1, ("stream", joined(_stream(each) for each in words.streams(report))))
     if report.unmatched:

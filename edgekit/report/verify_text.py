@@ -119,6 +119,7 @@ class _Page:
         place = f"{device.kind}: {device.cpu}, {device.arch}{', emulated' if device.emulated else ''}"
         return [
             *self._fact("coverage", coverage + (f"; matched {how}" if how else "")),
+            *(self._fact("weights", words.weights(report)) if report.weights else []),
             *self._fact("samples", self._samples()),
             *self._fact("device", f"{place}, ncnn {device.ncnn}, {report.precision}"),
         ]

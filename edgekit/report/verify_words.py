@@ -198,6 +198,12 @@ def stream(result: StreamResult) -> str:
     )
 
 
+def weights(report: VerifyReport) -> str:
+    """Return in what the file stores weights, where that is less than float32."""
+    kinds = " and ".join(f"{kind} in {count} layers" for kind, count in sorted(report.weights.items()))
+    return f"stored as {kinds}: the floors allow for that rounding" if kinds else "stored as float32"
+
+
 def matched(layer: LayerResult) -> str:
     """Return how the layer's PyTorch tensor was found and how sure that is."""
     if layer.method is None:

@@ -9,6 +9,7 @@ one that exceeds the propagated floor, which is the same rule applied to the run
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,7 +17,6 @@ import numpy as np
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.alignment.scaled import FACTOR
-from edgekit.graph import Graph
 from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Comparison
 from edgekit.verifier.limits import Limits
@@ -29,7 +29,7 @@ from edgekit.verifier.model import (
     Unmatched,
     VerifyReport,
 )
-from edgekit.verifier.run import BlobMeasurement, Measurements
+from edgekit.verifier.run import Artefact, BlobMeasurement, Measurements
 
 _AMPLIFIED = 2.0
 
@@ -39,19 +39,19 @@ class Judge:
 
     def __init__(
         self,
-        graph: Graph,
+        artefact: Artefact,
         alignment: Alignment,
         samples: Sequence[Sample],
         measurements: Measurements,
-        precision: str,
     ) -> None:
-        self.graph = graph
+        self.artefact = artefact
+        self.graph = artefact.graph
         self.alignment = alignment
         self.samples = samples
         self.measurements = measurements
-        self.precision = precision
+        self.precision = artefact.precision
         self._dirty: dict[str, bool] = {}
-        self._limits = Limits(graph, alignment, samples, precision)
+        self._limits = Limits(self.graph, alignment, samples, self.precision, artefact.stored)
 
     def layers(self) -> tuple[LayerResult, ...]:
         """Judge every layer in file order."""
@@ -138,7 +138,7 @@ class Judge:
     def _scaled(self, entry: LayerAlignment) -> ScaledResult | None:
         """The layer on its scaled input: the worst of the samples."""
         found = [
-            (case.noise[blob], comparison)
+            (floor(case.noise[blob], self.precision, self._limits.sums(blob)), comparison)
             for number, sample in enumerate(self.samples)
             for case in sample.scaled
             if case.layer == entry.index
@@ -149,12 +149,12 @@ class Judge:
         results = [
             ScaledResult(
                 FACTOR,
-                Status.FAIL if _above(comparison, floor(noise, self.precision)) else Status.PASS,
+                Status.FAIL if _above(comparison, limit) else Status.PASS,
                 comparison.metrics,
-                floor(noise, self.precision),
+                limit,
                 comparison.finding,
             )
-            for noise, comparison in found
+            for limit, comparison in found
         ]
         return max(results, key=lambda result: result.status is Status.FAIL, default=None)
 
@@ -258,4 +258,5 @@ def report(
         ),
         samples=tuple(sample.name for sample in judge.samples),
         warnings=tuple(notes),
+        weights=Counter(judge.artefact.stored.values()),
     )

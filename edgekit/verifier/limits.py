@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
 from edgekit.graph import Graph
 from edgekit.numerics.floors import Sums, floor
+from edgekit.verifier.storage import narrowest
 from edgekit.verifier.terms import sums_of
+
+NO_LAYERS: Mapping[int, str] = MappingProxyType({})
 
 
 class Limits:
-    """The floors of `numerics.floors` for one artefact, its samples and a precision."""
+    """The floors of `numerics.floors` for one artefact, its samples and a precision.
 
-    def __init__(self, graph: Graph, alignment: Alignment, samples: Sequence[Sample], precision: str) -> None:
+    `stored` names the precision of layers (by index) whose weights are stored in less than float32.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        alignment: Alignment,
+        samples: Sequence[Sample],
+        precision: str,
+        stored: Mapping[int, str] = NO_LAYERS,
+    ) -> None:
         self.precision = precision
+        self.stored = stored
         self._graph = graph
         self._alignment = alignment
         self._samples = samples
@@ -23,16 +39,17 @@ class Limits:
 
     def isolated(self, blob: str, number: int) -> float:
         """Return the largest max_abs of a blob whose layer ran alone on sample `number`."""
-        return floor(self._samples[number].noise[blob].isolated, self.precision, self._sums(blob))
+        return floor(self._samples[number].noise[blob].isolated, self.precision, self.sums(blob))
 
     def propagated(self, blob: str, number: int) -> float:
         """Return the largest max_abs of a blob in a run of the whole net on sample `number`."""
-        return floor(self._samples[number].noise[blob].propagated, self.precision, self._sums(blob))
+        sums = replace(self.sums(blob), weights=narrowest(self.stored))
+        return floor(self._samples[number].noise[blob].propagated, self.precision, sums)
 
-    def _sums(self, blob: str) -> Sums:
+    def sums(self, blob: str) -> Sums:
         """How an element of a blob is summed."""
         if not self._summed:
             for entry in self._alignment.layers:
-                sums = sums_of(self._graph.layers[entry.index], entry, self._samples[0])
+                sums = sums_of(self._graph.layers[entry.index], entry, self._samples[0], self.stored)
                 self._summed.update(dict.fromkeys(entry.outputs, sums))
         return self._summed.get(blob, Sums())

@@ -132,6 +132,8 @@ class VerifyReport:
     unmatched: tuple[Unmatched, ...]
     samples: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """How many layers' weights are stored in less than float32, by precision."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -161,6 +163,7 @@ class VerifyReport:
             "outputs": [_output_json(output) for output in self.outputs],
             "culprits": list(self.culprits),
             "samples": list(self.samples),
+            "weights": dict(self.weights),
             "warnings": list(self.warnings),
             **schema.to_json(self.extra),
         }

@@ -7,7 +7,7 @@ memory is bounded by the largest blob and not by the net.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,10 @@ _SCALED_IN = ("fp32",)
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """The ncnn model to judge: its structure, its files, and where and how it runs."""
+    """The ncnn model to judge: its structure, its files, and where and how it runs.
+
+    `stored` names the precision of layers (by index) whose weights are stored in less than float32.
+    """
 
     graph: Graph
     param: Path
@@ -36,6 +39,7 @@ class Artefact:
     device: Device
     precision: str = "fp32"
     threads: int = 1
+    stored: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 from edgekit.alignment.model import LayerAlignment
@@ -11,11 +12,18 @@ from edgekit.graph import Layer
 from edgekit.numerics.floors import Sums
 from edgekit.ops.cost import cost
 from edgekit.ops.describe import describe
+from edgekit.verifier.storage import narrowest
 
 
-def sums_of(layer: Layer, entry: LayerAlignment, sample: Sample) -> Sums:
-    """Return how many products are summed, and whether ncnn may take a winograd kernel for that."""
-    return Sums(_products(layer, entry, sample), _may_use_winograd(layer))
+def sums_of(layer: Layer, entry: LayerAlignment, sample: Sample, stored: Mapping[int, str]) -> Sums:
+    """Return how many products are summed, whether ncnn may take a winograd kernel, how weights are stored.
+
+    `stored` is as in `Limits`. A layer that is run from further up than its own inputs runs the weights of
+    others too.
+    """
+    own = entry.anchors == layer.inputs
+    weights = stored.get(entry.index, "fp32") if own else narrowest(stored)
+    return Sums(_products(layer, entry, sample), _may_use_winograd(layer), weights)
 
 
 def _may_use_winograd(layer: Layer) -> bool:

@@ -25,6 +25,7 @@ from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.reference import make_reference
 from edgekit.verifier.repro import write_repro
 from edgekit.verifier.run import Artefact, measure
+from edgekit.verifier.storage import narrow_weights
 from edgekit.verifier.stream import StreamResult
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def verify(
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened.path)
     warnings = changes(opened)
-    artefact = Artefact(graph, opened.param, opened.bin, where, precision, threads)
+    stored = narrow_weights(graph, opened.manifest.precision)
+    artefact = Artefact(graph, opened.param, opened.bin, where, precision, threads, stored)
     stream: tuple[StreamResult, ...] = ()
     if inputs is not None:
         sets = inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else None
@@ -98,7 +100,8 @@ def _verify_foreign(
     threads: int,
     repro: str | os.PathLike[str] | None,
 ) -> VerifyReport:
-    artefact = Artefact(foreign.graph, foreign.param, foreign.weights, device, precision, threads)
+    stored = narrow_weights(foreign.graph)
+    artefact = Artefact(foreign.graph, foreign.param, foreign.weights, device, precision, threads, stored)
     verdict = verify_artefact(
         str(foreign.param), artefact, foreign.alignment, foreign.samples, foreign.outputs
     )
@@ -151,7 +154,7 @@ def verify_artefact(
 ) -> VerifyReport:
     """Judge an artefact on samples that are already at hand; `outputs` maps blobs to output names."""
     measurements = measure(artefact, alignment, samples, list(outputs))
-    judge = Judge(artefact.graph, alignment, samples, measurements, artefact.precision)
+    judge = Judge(artefact, alignment, samples, measurements)
     verdict = report(target, judge, outputs, warnings)
     guilty = [layer for layer in verdict.layers if layer.status is Status.FAIL][:_MOST_EXPLAINED]
     attributions = [

@@ -1,0 +1,68 @@
+"""The rule of the floor, term by term, and that rounding really stays below it."""
+
+import numpy as np
+import pytest
+
+from edgekit.numerics.floors import ACCUMULATION, CONDITIONING, UNITS, Noise, Sums, floor, largest
+
+U = UNITS["fp32"]
+
+
+def test_units_are_half_the_spacing_of_numbers_near_one() -> None:
+    assert UNITS["fp32"] == np.finfo(np.float32).eps / 2
+    assert UNITS["fp16"] == np.finfo(np.float16).eps / 2
+    assert UNITS["bf16"] == 2.0**-8
+
+
+def test_each_term_of_the_rule_can_be_the_largest() -> None:
+    assert floor(Noise(1e-3, 0.0, 1.0)) == pytest.approx(ACCUMULATION * 1e-3)
+    assert floor(Noise(0.0, 1e-3, 1.0)) == pytest.approx(CONDITIONING * 1e-3)
+    assert floor(Noise(0.0, 0.0, 5.0)) == pytest.approx(ACCUMULATION * U * 5.0)
+    assert floor(Noise(0.0, 0.0, 1.0, terms=10**6)) == pytest.approx(2 * U * 1e3)
+
+
+def test_what_only_moves_numbers_has_no_floor_in_float32() -> None:
+    exact = Noise(0.0, 0.0, 3.0, exact=True)
+    assert floor(exact) == 0.0
+    assert floor(exact, "bf16") == pytest.approx(3.0 * UNITS["bf16"]), "stored once, rounded once"
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp16-storage", "bf16"])
+def test_half_precision_scales_the_conditioning(precision: str) -> None:
+    noise = Noise(1e-9, 1e-6, 1e-3)
+    assert floor(noise, precision) == pytest.approx(CONDITIONING * 1e-6 * UNITS[precision] / U)
+
+
+def test_narrow_weights_count_like_narrow_arithmetic_and_no_more() -> None:
+    noise = Noise(1e-9, 1e-6, 1e-3)
+    stored = Sums(weights="fp16")
+    assert floor(noise, "fp32", stored) == pytest.approx(CONDITIONING * 1e-6 * UNITS["fp16"] / U)
+    assert floor(noise, "bf16", stored) == floor(noise, "bf16"), "bf16 rounds more coarsely already"
+    assert floor(Noise(0.0, 0.0, 1.0, exact=True), "fp32", stored) == 0.0
+
+
+@pytest.mark.parametrize("terms", [100, 10_000, 1_000_000])
+def test_a_plain_sum_of_many_terms_stays_below_its_floor(terms: int) -> None:
+    """The order of summation that ncnn uses for a pooling: one float32 accumulator."""
+    numbers = (5 + np.random.default_rng(terms).standard_normal(terms)).astype(np.float32)
+    mean = float(np.cumsum(numbers, dtype=np.float32)[-1] / np.float32(terms))
+    exact = float(numbers.mean(dtype=np.float64))
+    assert abs(mean - exact) <= floor(Noise(0.0, 0.0, exact, terms=terms))
+
+
+def test_rounded_weights_stay_below_the_floor_of_their_storage() -> None:
+    random = np.random.default_rng(1)
+    x = random.standard_normal((64, 512))
+    w = random.standard_normal((512, 32))
+    y = x @ w
+    moved = (x * (1 + U * random.uniform(-1, 1, x.shape))) @ (w * (1 + U * random.uniform(-1, 1, w.shape)))
+    noise = Noise(0.0, largest(moved - y), largest(y))
+    error = largest(x @ w.astype(np.float16).astype(np.float64) - y)
+    assert floor(noise) < error < floor(noise, "fp32", Sums(weights="fp16")) < 30 * error
+
+
+def test_the_largest_of_what_is_finite() -> None:
+    assert largest(np.array([-3.0, 2.0])) == 3.0
+    assert largest(np.array([np.nan, -np.inf, 1.5])) == 1.5
+    assert largest(np.array([np.nan])) == 0.0
+    assert largest(np.array([])) == 0.0
