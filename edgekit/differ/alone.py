@@ -108,6 +108,8 @@ def _small(op: Op, found: Matching, *, on_left: bool) -> Change:
     if op.kind == "norm":
         partner = _fed_by(op, found, on_left=on_left)
         other_value = _norm_of(partner)
+    if op.kind == "activation":
+        impact = words.ranges(*((op, None) if on_left else (None, op))) or impact
     left, right = (op, partner) if on_left else (partner, op)
     if on_left:
         return Change(kind, left, right, value, other_value, severity, impact)

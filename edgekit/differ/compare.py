@@ -183,11 +183,7 @@ def _is_learned(left: Op, right: Op) -> bool:
 
 
 def _activation_impact(left: Op, right: Op) -> str:
-    mine, theirs = words.value_range(left), words.value_range(right)
-    if mine != theirs:
-        shown = [bounds or "no bounds" for bounds in (mine, theirs)]
-        return f"values lie in {shown[0]} on the left, in {shown[1]} on the right"
-    return "every value that passes through is computed by another function"
+    return words.ranges(left, right) or "every value that passes through is computed by another function"
 
 
 def _pool(left: Op, right: Op) -> Iterator[Found]:

@@ -7,30 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from edgekit.differ.align import Matching, match
-from edgekit.differ.alone import moved_elsewhere
 from edgekit.differ.change import Change
 from edgekit.differ.changes import all_changes
 from edgekit.differ.draft import Draft
-from edgekit.differ.effective import arrays
 from edgekit.differ.inputs import InputPort, match_inputs
 from edgekit.differ.model import (
     Difference,
     DiffReport,
-    Equivalence,
     Place,
     Severity,
     SideTotals,
-    WeightComparison,
 )
 from edgekit.differ.model import Side as Shown
+from edgekit.differ.remarks import compared_weights, equivalences, quantised
 from edgekit.differ.remedy import Advisor
 from edgekit.differ.sides import Side, opened_sides
 from edgekit.differ.slide import slid
-from edgekit.differ.structure import Op, Structure
+from edgekit.differ.structure import Structure
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 from edgekit.units import format_shape
@@ -39,7 +33,6 @@ if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[str], None]
-_EQUAL = 1e-3  # of the largest number: fp16 rounds by 5e-4
 Shape = tuple[int, ...]
 
 
@@ -190,9 +183,9 @@ def report_of(both: Aligned) -> DiffReport:
         left=_totals(left, found.left),
         right=_totals(right, found.right),
         matched=len(found.pairs),
-        equivalences=_equivalences(left, right, found),
-        notes=(*left.opened.notes, *right.opened.notes),
-        weights=_weights(left, right, found),
+        equivalences=equivalences(left, right, found),
+        notes=(*left.opened.notes, *right.opened.notes, *quantised(left, right)),
+        weights=compared_weights(left, right, found),
     )
 
 
@@ -244,59 +237,3 @@ def _placed(advice: str, where: Place | None, count: int) -> str:
 def _totals(side: Side, structure: Structure) -> SideTotals:
     counted = totals(side.opened, summaries(side.opened))
     return SideTotals(counted.layers, len(structure), counted.parameters, counted.macs)
-
-
-def _equivalences(left: Side, right: Side, found: Matching) -> tuple[Equivalence, ...]:
-    """Name what is written in two ways: a Padding layer here, padding in the convolution there."""
-    equal = []
-    for left_index, right_index in sorted(found.pairs.items()):
-        mine, theirs = found.left.ops[left_index], found.right.ops[right_index]
-        pads = [_padding_layer(side, op) for side, op in ((left, mine), (right, theirs))]
-        conv = mine.kind == theirs.kind == "conv"
-        same = conv and all(mine.facts[name] == theirs.facts[name] for name in ("pads", "mode"))
-        if same and (pads[0] is None) != (pads[1] is None):
-            equal.append(
-                Equivalence(
-                    mine.name if pads[0] is None else f"{pads[0]} before {mine.name}",
-                    theirs.name if pads[1] is None else f"{pads[1]} before {theirs.name}",
-                    "a layer pads on one side, the convolution itself on the other",
-                )
-            )
-    for structure, matched in ((found.left, found.pairs), (found.right, found.back)):
-        for op in structure:
-            if op.index not in matched and moved_elsewhere(op, found, on_left=structure is found.left):
-                reason = "axes are put in order here, by a Reshape that moves the batch there"
-                equal.append(Equivalence(op.name, "Reshape", reason))
-    return tuple(equal)
-
-
-def _padding_layer(side: Side, op: Op) -> str | None:
-    for layer in op.layers:
-        if side.names.types[layer] == "Padding":
-            return side.names.names[layer]
-    return None
-
-
-def _weights(left: Side, right: Side, found: Matching) -> WeightComparison | None:
-    """Count the weights of matched operations that have equal numbers, what is folded counted in."""
-    if left.is_model or right.is_model:
-        return None  # the numbers of a model that is still to be given weights mean nothing
-    compared = equal = 0
-    for left_index, right_index in found.pairs.items():
-        mine = _arrays(left, found.left.ops[left_index])
-        theirs = _arrays(right, found.right.ops[right_index])
-        for name, value in mine.items():
-            other = theirs.get(name)
-            if other is not None and other.size == value.size:
-                compared += 1
-                scale = float(np.max(np.abs(value), initial=0.0))
-                equal += bool(np.allclose(value.reshape(-1), other.reshape(-1), rtol=0, atol=_EQUAL * scale))
-    return WeightComparison(compared, equal) if compared else None
-
-
-def _arrays(side: Side, op: Op) -> dict[str, npt.NDArray[np.float32]]:
-    """Return an operation's weights; an activation that is fused has none of its own."""
-    layer = side.opened.graph.layers[op.layers[0]]
-    if not layer.weights or (op.kind == "activation" and layer.type != "PReLU"):
-        return {}
-    return arrays(op, side.opened.graph.layers)

@@ -14,10 +14,10 @@ def gated_activations(draft: Draft) -> None:
             continue
         for value, other in (tuple(product.inputs), tuple(reversed(product.inputs))):
             gate = draft.producer(value)
-            known = gate.kind == "activation" and gate.facts["type"] in _GATES and not gate.facts["params"]
+            known = gate.kind == "activation" and gate.facts["type"] in _GATES
             if known and gate.inputs == [other] and draft.only_reader(value) is product:
                 product.kind = "activation"
-                product.facts = {"type": _GATES[gate.facts["type"]], "params": ()}
+                product.facts = {"type": _GATES[gate.facts["type"]], "params": gate.facts["params"]}
                 product.inputs = [other]
                 product.layers = [*gate.layers, *product.layers]
                 del draft.nodes[gate.id]

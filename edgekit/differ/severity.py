@@ -33,7 +33,7 @@ def judged(changes: Sequence[Change], found: Matching) -> tuple[Change, ...]:
             impact = f"{change.impact}; what follows is fed another shape"
             raised.append(replace(change, severity=Severity.P0, impact=impact))
         elif _bounds_the_output(change, found):
-            impact = change.impact.replace("values lie", "the network's outputs lie")
+            impact = change.impact.replace("values", "the network's outputs", 1)
             raised.append(replace(change, severity=Severity.P0, impact=impact))
         else:
             raised.append(change)

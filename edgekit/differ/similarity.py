@@ -23,7 +23,6 @@ _WORTH = {
 }
 _RELATED = {
     frozenset({"conv", "deconv"}): 1.5,
-    frozenset({"conv", "linear"}): 2.0,
     frozenset({"pool", "resize"}): 0.4,
     frozenset({"pool", "reduce"}): 0.4,
     frozenset({"binary", "concat"}): 0.3,
@@ -52,6 +51,8 @@ def worth(op: Op) -> float:
 
 def similarity(left: Op, right: Op) -> float:
     """Return the score of matching two operations, `FORBIDDEN` when they have nothing in common."""
+    if {left.kind, right.kind} == {"conv", "linear"}:
+        return _products(left, right)
     if left.kind != right.kind:
         return _RELATED.get(frozenset({left.kind, right.kind}), FORBIDDEN)
     if left.kind == "input":
@@ -66,6 +67,15 @@ def similarity(left: Op, right: Op) -> float:
     if name != other:
         return 0.4 * full
     return full if left.facts == right.facts else 0.8 * full
+
+
+def _products(left: Op, right: Op) -> float:
+    """A linear layer may stand for a convolution of as many outputs that sees as much, or all pixels."""
+    convolution, linear = (left, right) if left.kind == "conv" else (right, left)
+    if convolution.facts["out"] != linear.facts["out"]:
+        return FORBIDDEN
+    fed = convolution.facts["in"]
+    return 2.0 if fed == linear.facts["in"] else 1.0 if fed and linear.facts["in"] % fed == 0 else FORBIDDEN
 
 
 def _weighted(left: Op, right: Op) -> float:

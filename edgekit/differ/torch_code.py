@@ -27,6 +27,10 @@ _MODULES = {
     "celu": "nn.CELU({0:g})",
     "clip": "nn.Hardtanh({0:g}, {1:g})",
 }
+_HARD = {  # PyTorch's own have slope 1/6 and offset 1/2
+    "hardsigmoid": "({0:g} * x + {1:g}).clamp(0, 1)",
+    "hardswish": "x * ({0:g} * x + {1:g}).clamp(0, 1)",
+}
 _FUNCTIONS = {"tanh": "torch.tanh", "sigmoid": "torch.sigmoid", "relu": "torch.relu"}
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
@@ -102,6 +106,8 @@ def activation(op: Op) -> str:
     if op.facts["type"] == "softmax":
         axis = numbers[0] if numbers else 0
         return pattern.format(dim=int(axis) + 1)
+    if op.facts["type"] in _HARD and numbers:
+        return _HARD[op.facts["type"]].format(*numbers)
     if op.facts["type"] == "gelu" and numbers:
         return 'nn.GELU(approximate="tanh")'
     return pattern.format(*numbers) if "{" in pattern else pattern

@@ -147,6 +147,17 @@ def value_range(op: Op) -> str | None:
     return f"[{bounds[0]:g}, {high}"
 
 
+def ranges(left: Op | None, right: Op | None) -> str | None:
+    """Return which values both sides give after an activation (None: it is not there), if they differ."""
+    bounds = [None if op is None else value_range(op) for op in (left, right)]
+    if bounds[0] == bounds[1]:
+        return None
+    if None in bounds:
+        said = [f"lie in {bound}" if bound else "have no bounds" for bound in bounds]
+        return f"values {said[0]} on the left, and {said[1]} on the right"
+    return f"values lie in {bounds[0]} on the left, in {bounds[1]} on the right"
+
+
 def norm(op: Op) -> str:
     """Return a normalisation without its channels, which follow from what feeds it."""
     facts = op.facts

@@ -17,8 +17,9 @@ class LayerSummary:
     """One layer. What depends on shapes is None where they are not known.
 
     `facts` are the parameters in words (`kernel`, `stride`, ...); `precision` is how the weights are
-    stored ("fp32", "fp16", "int8", ...), None without weights; `turned_off` are the features that the
-    layer's mask (31=) turns off; `module` is the place in the PyTorch model, where a bundle knows it.
+    stored ("fp32", "fp16", "int8", ...), None without weights (without a `.bin`: "int8" where scales tell
+    it); `turned_off` are the features that the layer's mask (31=) turns off; `module` is the place in the
+    PyTorch model, where a bundle knows it.
     """
 
     index: int

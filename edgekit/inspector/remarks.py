@@ -15,9 +15,16 @@ from edgekit.ops import SPECS, Finding, activation, check_graph, decode
 
 _LARGEST_FP16 = 65504.0
 _ARCH = "aarch64"  # phones and boards, where these models are to run
-_FUSABLE = frozenset({"ReLU", "Clip", "Sigmoid", "Mish", "HardSwish"})
-_FUSING = ("Convolution", "Deconvolution", "InnerProduct")
+_ACTIVATIONS = frozenset({"ReLU", "Clip", "Sigmoid", "Mish", "HardSwish"})
+_FUSABLE = {  # source: the passes of ncnn's tools/ncnnoptimize.cpp
+    "Convolution": _ACTIVATIONS,
+    "ConvolutionDepthWise": _ACTIVATIONS,
+    "Deconvolution": frozenset({"ReLU", "Clip", "Sigmoid"}),
+    "DeconvolutionDepthWise": frozenset({"ReLU", "Clip", "Sigmoid"}),
+    "InnerProduct": _ACTIVATIONS,
+}
 _FOLDABLE = frozenset({"BatchNorm", "Scale", "Bias"})
+_OPTIMISED = frozenset({"BatchNorm"})
 
 
 def remarks(opened: Opened, registered: Mapping[str, bool]) -> tuple[Remark, ...]:
@@ -73,18 +80,28 @@ Found = Iterable[tuple[str, str, str | None]]
 def _shapes(opened: Opened) -> Iterator[Remark]:
     """Say where shapes begin to be unknown, and where the file's hints are not what follows from it."""
     graph, inferred = opened.graph, opened.inferred
+    yield from _open_inputs(opened)
     for blob, reason in inferred.unknown.items():
         layer = graph.layers[graph.blobs[blob].producer]
-        if not reason.startswith("the shape of '") and layer.type in SPECS:
-            remedy = f"give it with --input {blob}=SHAPE" if layer.type == "Input" else None
+        if not reason.startswith("the shape of '") and layer.type in SPECS and layer.type != "Input":
             message = f"the shape of '{blob}' is not known: {reason}"
-            yield Remark("shape", message, graph.blobs[blob].producer, layer.name, remedy)
+            yield Remark("shape", message, graph.blobs[blob].producer, layer.name)
     for blob, hint in graph.shapes.items():
         found = inferred.shapes.get(blob)
         if found is not None and min(hint) > 0 and found != hint and not opened.given:
             index = graph.blobs[blob].producer
             message = f"the file says '{blob}' is {_text(hint)}, its layers make it {_text(found)}"
             yield Remark("shape", message, index, graph.layers[index].name, "ncnn does not need the hint")
+
+
+def _open_inputs(opened: Opened) -> Iterator[Remark]:
+    """Say which inputs have no shape, each in its turn: they are named by what the user gives."""
+    blobs = [blob for blob in opened.inferred.unknown if blob in opened.graph.input_blobs]
+    name = blobs[0] if len(blobs) == 1 else "NAME"
+    for blob in blobs:
+        message = "the file leaves the shape of this input open"
+        remedy = f"give it with --input {name}=SHAPE"
+        yield Remark("shape", message, opened.graph.blobs[blob].producer, blob, remedy)
 
 
 def _text(shape: tuple[int, ...]) -> str:
@@ -132,7 +149,7 @@ def _slow(layer: Layer, precision: str) -> Found:
 
 def _unfused(graph: Graph, layer: Layer) -> Found:
     """Say what a converter would have merged into the convolution beside it."""
-    if len(layer.inputs) != 1 or layer.type not in (_FUSABLE | _FOLDABLE | {"Padding"}):
+    if len(layer.inputs) != 1 or layer.type not in (_ACTIVATIONS | _FOLDABLE | {"Padding"}):
         return
     before = graph.layers[graph.blobs[layer.inputs[0]].producer]
     only = len(graph.blobs[layer.inputs[0]].consumers) == 1
@@ -141,11 +158,19 @@ def _unfused(graph: Graph, layer: Layer) -> Found:
         if readers and all(each.type.startswith("Convolution") for each in readers) and _pads_zeros(layer):
             yield (
                 "unfused",
-                f"the padding could be that of '{readers[0].name}'",
-                "export with pads, or run ncnnoptimize",
+                f"the padding could be that of the {readers[0].type} behind it",
+                "pad in the convolution",
             )
-    elif only and before.type.startswith(_FUSING) and _without_activation(before):
-        yield "unfused", f"{layer.type} could be part of '{before.name}'", "run ncnnoptimize"
+    elif only and layer.type in _parts(before) and _without_activation(before):
+        optimised = layer.type not in _FOLDABLE or layer.type in _OPTIMISED
+        remedy = "run ncnnoptimize" if optimised else "fold it into the weights before the export"
+        yield "unfused", f"{layer.type} could be part of the {before.type} before it", remedy
+
+
+def _parts(layer: Layer) -> frozenset[str]:
+    """Return the types that could be part of a layer before them."""
+    activations = _FUSABLE.get(layer.type)
+    return frozenset() if activations is None else activations | _FOLDABLE
 
 
 def _pads_zeros(layer: Layer) -> bool:

@@ -9,7 +9,7 @@ from edgekit.graph import Graph, Layer, Weight
 from edgekit.inspector.model import LayerSummary, PrecisionShare, Shape, Totals
 from edgekit.inspector.opened import Opened
 from edgekit.ops import SPECS, Cost, cost, describe, weight_layout
-from edgekit.ops.weights import is_scale
+from edgekit.ops.weights import is_quantised, is_scale
 
 _FEATURES = {
     1: "fp16 arithmetic",
@@ -83,7 +83,7 @@ def _size(layer: Layer) -> tuple[int | None, int | None]:
     parameters = sum(spec.size for spec in layout if not is_scale(spec))
     if layer.weights:
         return parameters, sum(_bytes(weight) for weight in layer.weights)
-    return parameters, sum(spec.size * (1 if spec.storage == "bytes" else 4) for spec in layout)
+    return parameters, sum(share.bytes for share in _announced(layer).values())
 
 
 def _bytes(weight: Weight) -> int:
@@ -99,24 +99,42 @@ def storage(weight: Weight) -> str:
     return {"float32": "fp32", "float16": "fp16", "int8": "int8"}.get(weight.data.dtype.name, "packed")
 
 
+def _announced(layer: Layer) -> dict[str, PrecisionShare]:
+    """Return how the weights of a layer are stored as far as its parameters tell, without the `.bin`."""
+    if layer.type not in SPECS:
+        return {}
+    mix: dict[str, PrecisionShare] = {}
+    try:
+        layout = weight_layout(layer)
+    except FormatError:
+        return {}
+    for spec in layout:
+        small = spec.storage == "bytes" or is_quantised(spec, layout)
+        _add(mix, "int8" if small else "fp32", spec.size, spec.size * (1 if small else 4))
+    return mix
+
+
+def _add(mix: dict[str, PrecisionShare], name: str, parameters: int, size: int, weights: int = 1) -> None:
+    before = mix.get(name, PrecisionShare(0, 0, 0))
+    mix[name] = PrecisionShare(before.weights + weights, before.parameters + parameters, before.bytes + size)
+
+
 def _precision(layer: Layer) -> str | None:
     """Return how the largest weight is stored: biases are always fp32."""
     if not layer.weights:
-        return None
+        announced = _announced(layer)
+        return "int8" if "int8" in announced else None
     return storage(max(layer.weights, key=lambda weight: weight.data.size))
 
 
 def precision_mix(graph: Graph) -> dict[str, PrecisionShare]:
-    """Return how much of the weights is stored in which way."""
+    """Return how much of the weights is stored in which way; without a `.bin`, as the `.param` has it."""
     mix: dict[str, PrecisionShare] = {}
     for layer in graph:
         for weight in layer.weights:
-            before = mix.get(storage(weight), PrecisionShare(0, 0, 0))
-            mix[storage(weight)] = PrecisionShare(
-                before.weights + 1,
-                before.parameters + int(weight.data.size),
-                before.bytes + _bytes(weight),
-            )
+            _add(mix, storage(weight), int(weight.data.size), _bytes(weight))
+        for name, share in {} if layer.weights else _announced(layer).items():
+            _add(mix, name, share.parameters, share.bytes, share.weights)
     return mix
 
 

@@ -159,6 +159,7 @@ _RULES: Mapping[str, Rule] = {
     "Padding": structure.padding,
     "Permute": structure.permute,
     "PixelShuffle": structure.pixel_shuffle,
+    "PriorBox": structure.anchor_boxes,
     "Reduction": maths.reduction,
     "Reorg": structure.reorg,
     "SDPA": maths.sdpa,

@@ -232,3 +232,17 @@ def diagonal(layer: Sized) -> tuple[Shape, ...]:
         return ((side, side),)
     height, width = shape
     return (_checked((min(height + min(offset, 0), width - max(offset, 0)),)),)
+
+
+def anchor_boxes(layer: Sized) -> tuple[Shape, ...]:
+    """Return (2, 4 * boxes) of caffe's anchor boxes and their variances, (4 * boxes) of mxnet's."""
+    height, width = layer.input(0, 3)[1:]
+    values = layer.params
+    smallest, largest, ratios = (
+        len(values.numbers(name)) for name in ("min_sizes", "max_sizes", "aspect_ratios")
+    )
+    of_the_image = values.integer("image_width") == values.integer("image_height") == -233
+    if len(layer.inputs) == 1 and of_the_image and not largest:
+        return ((4 * width * height * (smallest - 1 + ratios),),)
+    mirrored = 2 if values.integer("flip") else 1
+    return ((2, 4 * width * height * (smallest * (1 + mirrored * ratios) + largest)),)

@@ -17,7 +17,7 @@ from typing import Literal
 from edgekit.errors import FormatError
 from edgekit.graph import Layer, Param
 
-Kind = Literal["int", "float", "ints", "floats", "string"]
+Kind = Literal["int", "float", "ints", "floats", "bits", "string"]
 Storage = Literal["tagged", "float32", "bytes"]
 Scalar = int | float | str | tuple[()]
 Default = Scalar | Callable[[Mapping[str, Param]], Scalar]
@@ -171,7 +171,7 @@ def f(
     return ParamSpec(id, name, "float", default, meaning)
 
 
-def array(id: int, name: str, kind: Literal["ints", "floats"], meaning: str = "") -> ParamSpec:
+def array(id: int, name: str, kind: Literal["ints", "floats", "bits"], meaning: str = "") -> ParamSpec:
     """Return an array parameter, empty by default."""
     return ParamSpec(id, name, kind, (), meaning)
 
@@ -203,6 +203,8 @@ def _read(param: ParamSpec, value: Param) -> Param | None:
         return value if isinstance(value, str) else None
     if param.kind in ("ints", "floats"):
         return _read_array(value) if isinstance(value, tuple) else None
+    if param.kind == "bits":
+        return _read_bits(value) if isinstance(value, tuple) else None
     if isinstance(value, (str, tuple)) or value is None:
         return None
     if param.kind == "float":
@@ -215,6 +217,12 @@ def _read_array(value: tuple[object, ...]) -> Param:
     numbers = tuple(item for item in value if isinstance(item, (int, float)))
     if all(isinstance(item, int) for item in numbers):
         return numbers
+    return tuple(_float_bits(item) if isinstance(item, int) else item for item in numbers)
+
+
+def _read_bits(value: tuple[object, ...]) -> Param:
+    """Return an array of floats that converters write as whole numbers with their bits."""
+    numbers = tuple(item for item in value if isinstance(item, (int, float)))
     return tuple(_float_bits(item) if isinstance(item, int) else item for item in numbers)
 
 
@@ -251,6 +259,7 @@ _EXPECTED: Mapping[Kind, str] = {
     "float": "a number with a decimal point",
     "ints": "an array of whole numbers",
     "floats": "an array of numbers with decimal points",
+    "bits": "an array of numbers",
     "string": "a string",
 }
 
@@ -258,6 +267,8 @@ _EXPECTED: Mapping[Kind, str] = {
 def _is_meant(kind: Kind, value: Param) -> bool:
     if kind == "string":
         return isinstance(value, str)
+    if kind == "bits":
+        return isinstance(value, tuple)
     if kind in ("ints", "floats"):
         element: Kind = "int" if kind == "ints" else "float"
         return isinstance(value, tuple) and all(_is_meant(element, item) for item in value)

@@ -292,7 +292,7 @@ DETECTION = (
             f(2, "confidence_threshold", 0.01),
             f(3, "nms_threshold", 0.45),
             array(4, "biases", "floats"),
-            array(5, "mask", "floats"),
+            array(5, "mask", "bits"),
             array(6, "anchors_scale", "floats"),
         ),
     ),

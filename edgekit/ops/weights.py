@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgekit.errors import FormatError
 from edgekit.graph import Layer
 from edgekit.ops.spec import WeightSpec, decode, problems
@@ -25,6 +27,11 @@ def weight_layout(layer: Layer) -> tuple[WeightSpec, ...]:
         if not found:
             raise
         raise FormatError(f"layer '{layer.name}' ({layer.type}): {found[0]}", error.remedy) from None
+
+
+def is_quantised(weight: WeightSpec, layout: Sequence[WeightSpec]) -> bool:
+    """Tell whether a layer's parameters announce a weight in int8: it has scales beside it."""
+    return any(other.name.startswith(f"{weight.name}_int8_scale") for other in layout)
 
 
 def is_scale(weight: WeightSpec) -> bool:

@@ -77,16 +77,16 @@ def _shape(shape: tuple[int, ...] | None) -> str:
 
 
 def _weights(report: InspectReport) -> str:
-    size = format_bytes(report.totals.weight_bytes)
-    if report.totals.bin_file_bytes is None:
-        return f"{size} in fp32; there is no .bin"
+    if report.totals.bin_file_bytes is None and set(report.precision) <= {"fp32"}:
+        return f"{format_bytes(report.totals.weight_bytes)} in fp32; there is no .bin"
     parts = [
         f"{format_count(share.parameters)} numbers in {name} ({format_bytes(share.bytes)})"
         for name, share in sorted(report.precision.items(), key=lambda item: -item[1].bytes)
     ]
-    return f"{format_bytes(report.totals.bin_file_bytes)} in the .bin" + (
-        f": {', '.join(parts)}" if parts else ""
-    )
+    mix = f": {', '.join(parts)}" if parts else ""
+    if report.totals.bin_file_bytes is None:
+        return f"about {format_bytes(report.totals.weight_bytes)}, as the .param tells{mix}; there is no .bin"
+    return f"{format_bytes(report.totals.bin_file_bytes)} in the .bin{mix}"
 
 
 def _memory(report: InspectReport) -> str:

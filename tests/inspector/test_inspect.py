@@ -46,12 +46,12 @@ def test_an_old_file_without_hints(old: InspectReport) -> None:
     assert old.totals.parameters == 216 + 32 + 16 + 72 + 8 + 80 + 10
     assert old.totals.macs == 8 * 256 * 27 + 8 * 256 * 9 + 80
     assert old.totals.bin_file_bytes is None
-    assert old.precision == {}
+    assert {name: share.bytes for name, share in old.precision.items()} == {"fp32": old.totals.weight_bytes}
 
 
 def test_what_a_converter_would_have_fused_is_remarked(old: InspectReport) -> None:
     assert [(remark.kind, remark.name) for remark in old.remarks] == [("unfused", "conv1/bn")]
-    assert old.remarks[0].message == "BatchNorm could be part of 'conv1'"
+    assert old.remarks[0].message == "BatchNorm could be part of the Convolution before it"
 
 
 def test_a_file_with_everything_odd_is_no_error(odd: InspectReport) -> None:
@@ -79,7 +79,7 @@ def test_a_file_with_everything_odd_is_no_error(odd: InspectReport) -> None:
 def test_shapes_that_stay_open_are_said_once(tmp_path: Path) -> None:
     report = inspect(write(tmp_path, ODD), ask_ncnn=False)
     (remark,) = [remark for remark in report.remarks if remark.kind == "shape"]
-    assert "'in0'" in remark.message
+    assert remark.name == "in0"
     assert remark.remedy == "give it with --input in0=SHAPE"
     assert report.totals.macs is None
 
@@ -88,6 +88,9 @@ def test_int8_without_a_bin(tmp_path: Path) -> None:
     report = inspect(write(tmp_path, INT8), ask_ncnn=False)
     assert report.totals.parameters == 8 * 36 + 8 + 72  # the scales are not learned
     assert report.layers[1].facts["int8_scale_term"] == 2
+    assert [layer.precision for layer in report.layers] == [None, "int8", "int8"]
+    assert report.precision["int8"].bytes == 8 * 36 + 72
+    assert report.totals.weight_bytes == 8 * 36 + 72 + 4 * (8 + (8 + 1) + (8 + 1))
     assert {remark.kind for remark in report.remarks} == {"slow"}
 
 

@@ -174,6 +174,9 @@ CASES = [
     case("InverseSpectrogram", {"0": 16, "2": 4, "5": 0}, (9, 13, 2)),
     case("GridSample", {}, IMAGE, (5, 6, 2)),
     case("GridSample", {"3": 1}, IMAGE, (2, 5, 6)),
+    case("PriorBox", {"0": (30.0, 60.0), "1": (60.0, 90.0), "2": (2.0, 3.0)}, IMAGE, (3, 90, 90)),
+    case("PriorBox", {"0": (30.0,), "2": (2.0,), "7": 0, "9": -233, "10": -233}, IMAGE, (3, 90, 90)),
+    case("PriorBox", {"0": (0.2, 0.3), "2": (1.0, 2.0, 0.5), "9": -233, "10": -233}, IMAGE),
     case("Diag", {"0": 1}, (4,)),
     case("Diag", {"0": -1}, (4, 6)),
     case("Diag", {"0": 3}, (4, 6)),
@@ -286,7 +289,7 @@ def test_unknown_shapes_have_a_reason_and_the_rest_goes_on() -> None:
         ("MatMul", {}, [(4, 5), (4, 6)], "rows of 5 meet columns of 4"),
         ("BinaryOp", {}, [(4, 5), ()], "no or more than 4 axes"),
         ("DetectionOutput", {}, [(4,)], "depends on the data"),
-        ("PriorBox", {}, [(4,)], "no shape rule"),
+        ("PriorBox", {}, [(4,)], "has 1 axes, 3 expected"),
         ("Crop", {"9": (5,), "10": (6,), "11": (0,)}, [IMAGE], "nothing is left"),
     ],
 )

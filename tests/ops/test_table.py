@@ -34,7 +34,7 @@ def test_parameter_ids_and_names_are_unique(spec) -> None:
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_defaults_have_the_kind_of_their_parameter(spec) -> None:
-    kinds = {"int": int, "float": float, "ints": tuple, "floats": tuple, "string": str}
+    kinds = {"int": int, "float": float, "ints": tuple, "floats": tuple, "bits": tuple, "string": str}
     decoded = decode(spec, Layer(spec.type, "x", (), ()))
     for param in spec.params:
         assert isinstance(decoded.values[param.name], kinds[param.kind]), param
