@@ -25,10 +25,10 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     listing = shared.command(commands, "list", _list, "Say which kinds of device can be used from here.")
     shared.add_files(listing, "json")
     setup = shared.command(commands, "setup", _setup, "Make what a device needs; what is there is kept.")
-    setup.add_argument("device", metavar="NAME", help="qemu (one for all its CPUs) or ssh:USER@HOST")
+    setup.add_argument("device", metavar="NAME", help="qemu (one for all its CPUs), ssh:USER@HOST or adb")
     setup.add_argument("--again", action="store_true", help="make it anew even if it is there")
     info = shared.command(commands, "info", _info, "Start ncnn on a device and say what it finds there.")
-    info.add_argument("device", metavar="NAME", help="local, qemu:CPU or ssh:USER@HOST")
+    info.add_argument("device", metavar="NAME", help="local, qemu:CPU, ssh:USER@HOST or adb:SERIAL")
     shared.add_files(info, "json")
 
 

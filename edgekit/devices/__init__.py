@@ -1,5 +1,6 @@
 """Devices: where ncnn runs. `open_device("local")` and its relatives."""
 
+from edgekit.devices.adb import AdbDevice
 from edgekit.devices.base import (
     Device,
     DeviceInfo,
@@ -17,6 +18,7 @@ from edgekit.errors import UserError, did_you_mean
 
 __all__ = [
     "KINDS",
+    "AdbDevice",
     "Device",
     "DeviceInfo",
     "DeviceTimeout",
@@ -31,12 +33,12 @@ __all__ = [
     "open_device",
 ]
 
-KINDS = ("local", "qemu", "ssh")
-_FORMS = ("local", "qemu:CPU", "ssh:[USER@]HOST[:PORT]")
+KINDS = ("local", "qemu", "ssh", "adb")
+_FORMS = ("local", "qemu:CPU", "ssh:[USER@]HOST[:PORT]", "adb[:SERIAL]")
 
 
 def open_device(spec: str) -> Device:
-    """Return the device that `spec` names: `local`, `qemu:CPU` or `ssh:[USER@]HOST[:PORT]`.
+    """Return the device that `spec` names: `local`, `qemu:CPU`, `ssh:[USER@]HOST[:PORT]` or `adb[:SERIAL]`.
 
     Raises:
         UserError: no such kind of device, or a name that its kind cannot have.
@@ -48,6 +50,8 @@ def open_device(spec: str) -> Device:
         return QemuDevice(name)
     if kind == "ssh" and name:
         return SshDevice(name)
+    if spec == "adb" or (kind == "adb" and name):
+        return AdbDevice(name or None)
     known = "known devices: " + ", ".join(_FORMS)
     near = None if kind in KINDS else did_you_mean(kind, KINDS)
     raise UserError(f"unknown device '{spec}'", f"{near} {known}" if near else known)

@@ -71,7 +71,11 @@ class Device(Protocol):
     """One place where ncnn can run."""
 
     spec: str
-    emulated: bool
+
+    @property
+    def emulated(self) -> bool:
+        """Whether its times mean nothing."""
+        ...
 
     def info(self) -> DeviceInfo:
         """Ask the device what it is."""

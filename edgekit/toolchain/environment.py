@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.devices import LocalDevice, qemu
+from edgekit.devices import LocalDevice, adb, qemu
+from edgekit.devices.setup.native import find_runner, runner_target
 from edgekit.devices.setup.qemu import find_root
 from edgekit.errors import EdgekitError, UserError
 
@@ -159,7 +160,18 @@ def check_devices() -> tuple[Ability, ...]:
 
 def check_remote_devices(environment: Mapping[str, str]) -> tuple[Ability, ...]:
     """Look for the programs that each kind of device but `local` is reached with."""
-    return (_check_qemu(environment), _check_ssh(environment))
+    return (_check_qemu(environment), _check_ssh(environment), _check_adb(environment))
+
+
+def _check_adb(environment: Mapping[str, str]) -> Ability:
+    """Look for adb and the runner; to ask which devices it sees would start its server."""
+    name = "adb:SERIAL"
+    program = shutil.which("adb", path=environment.get("PATH"))
+    if program is None:
+        return Ability(name, False, "adb is not installed", "on Debian: apt-get install adb")
+    if find_runner(runner_target("aarch64", environment), environment) is None:
+        return Ability(name, False, f"{program}, but no program for the device", adb.SETUP_REMEDY)
+    return Ability(name, True, program)
 
 
 def _check_ssh(environment: Mapping[str, str]) -> Ability:

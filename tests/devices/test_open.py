@@ -12,6 +12,8 @@ def test_every_kind_opens_without_being_there() -> None:
     device = open_device("qemu:cortex-a72")
     assert isinstance(device, QemuDevice)
     assert (device.spec, device.cpu, device.emulated) == ("qemu:cortex-a72", "cortex-a72", True)
+    assert open_device("adb").spec == "adb"
+    assert open_device("adb:192.168.1.7:5555").spec == "adb:192.168.1.7:5555"
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,7 @@ def test_every_kind_opens_without_being_there() -> None:
             "unknown device 'quem:max'",
             "did you mean 'qemu'? known devices: local, qemu:CPU, ssh:",
         ),
-        ("adb:1", "unknown device 'adb:1'", "known devices: local, qemu:CPU, ssh:"),
+        ("adb:", "unknown device 'adb:'", "known devices: local, qemu:CPU, ssh:[USER@]HOST[:PORT], adb["),
         ("", "unknown device ''", "known devices: local, qemu:CPU, ssh:"),
         ("qemu", "unknown device 'qemu'", "known devices: local, qemu:CPU, ssh:"),
         ("qemu:", "unknown CPU '' of device qemu", "choose from qemu:cortex-a53"),
@@ -37,7 +39,7 @@ def test_a_wrong_name_is_told_what_there_is(spec: str, message: str, remedy: str
     assert str(caught.value.remedy).startswith(remedy)
 
 
-@pytest.mark.parametrize("spec", ["local", "adb:1", "qemu:cortex-a77"])
+@pytest.mark.parametrize("spec", ["local", "adb:", "qemu:cortex-a77"])
 def test_setup_refuses_what_it_cannot_set_up(spec: str) -> None:
     with pytest.raises(UserError):
         setup_device(spec)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from edgekit.devices.setup.compile import Progress, silent
 from edgekit.errors import UserError, did_you_mean
 
-_KINDS = ("qemu", "ssh")
+_KINDS = ("qemu", "ssh", "adb")
 
 
-def setup_device(
-    spec: str, progress: Callable[[str], None] = lambda step: None, *, again: bool = False
-) -> str:
+def setup_device(spec: str, progress: Progress = silent, *, again: bool = False) -> str:
     """Make what a device of this name needs, and say in a line or two what there is now.
 
     Raises:
@@ -33,8 +30,12 @@ def setup_device(
         python = SshDevice(name).setup(tuple(WHEELS), again=again)
         info = SshDevice(name).info()
         return f"{spec} is ready: {info.cpu}, {info.arch}, ncnn {info.ncnn} in {python}\n"
+    if spec == "adb" or (kind == "adb" and name):
+        from edgekit.devices.setup.adb import setup_adb
+
+        return setup_adb(name or None, progress, again=again)
     if spec == "local":
         raise UserError("local needs no setup", "pip install 'edgekit[ncnn]' is all it takes")
     raise UserError(
-        f"unknown device '{spec}'", did_you_mean(kind, _KINDS) or "setup knows " + " and ".join(_KINDS)
+        f"unknown device '{spec}'", did_you_mean(kind, _KINDS) or "setup knows " + ", ".join(_KINDS)
     )

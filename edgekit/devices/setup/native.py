@@ -103,8 +103,13 @@ def ncnn_path(tools: Toolchain) -> Path:
 
 def runner_path(tools: Toolchain) -> Path:
     """Return where the runner that these tools make is kept; it may not have been made."""
+    return _folder() / f"{_runner_name(tools.target)}-{_digest(ncnn_path(tools).name)}"
+
+
+def _runner_name(target: str) -> str:
+    """How the folders of all runners begin that were made from today's sources, by whatever compiler."""
     sources = {path.relative_to(CORE).as_posix(): path.read_text("utf-8") for path in _core_files()}
-    return _folder() / f"runner-{tools.target}-{_digest(ncnn_path(tools).name, sources)}"
+    return f"runner-{target}-{_digest(ncnn_source.SHA256, sources)}"
 
 
 def build_ncnn(target: str, progress: Progress = silent) -> Path:
@@ -135,8 +140,10 @@ def build_ncnn(target: str, progress: Progress = silent) -> Path:
     return path
 
 
-def build_runner(target: str, progress: Progress = silent) -> Path:
+def build_runner(target: str, progress: Progress = silent, *, again: bool = False) -> Path:
     """Return the program `edgekit_runner` for a target, building it, and ncnn before, where they are missing.
+
+    `again` builds the runner anew; ncnn, whose source is pinned, stays.
 
     Raises:
         UserError: a tool is missing, or something could not be had or compiled.
@@ -145,7 +152,7 @@ def build_runner(target: str, progress: Progress = silent) -> Path:
     ncnn = build_ncnn(target, progress)
     path = runner_path(tools)
     with locked(path.parent):
-        if not (path / _RECORD).is_file():
+        if again or not (path / _RECORD).is_file():
             settings = {
                 **tools.settings,
                 "ncnn_DIR": str(ncnn / "lib" / "cmake" / "ncnn"),
@@ -162,14 +169,11 @@ def build_runner(target: str, progress: Progress = silent) -> Path:
     return path / "edgekit_runner"
 
 
-def find_runner(target: str) -> Path | None:
-    """Return the runner for a target if it has been made, or None.
-
-    Raises:
-        UserError: the tools are missing that would tell which runner is the right one.
-    """
-    path = runner_path(toolchain(target))
-    return path / "edgekit_runner" if (path / _RECORD).is_file() else None
+def find_runner(target: str, environment: Mapping[str, str] | None = None) -> Path | None:
+    """Return the runner for a target if it has been made, or None; no compiler is needed for that."""
+    names = f"{_runner_name(target)}-*/{_RECORD}"
+    made = sorted(_folder(environment).glob(names), key=lambda path: path.stat().st_mtime)
+    return made[-1].with_name("edgekit_runner") if made else None
 
 
 def _ndk(target: str, environment: Mapping[str, str]) -> Toolchain:
@@ -219,8 +223,8 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _folder() -> Path:
-    return cache_folder() / "native"
+def _folder(environment: Mapping[str, str] | None = None) -> Path:
+    return cache_folder(environment) / "native"
 
 
 def _making(path: Path) -> tempfile.TemporaryDirectory[str]:
