@@ -16,16 +16,17 @@ import contextlib
 import ctypes
 import errno
 import hashlib
+import math
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit import schema
+from edgekit import schema, scratch
 from edgekit.errors import FormatError, UserError, did_you_mean
+from edgekit.formats import ncnn
+from edgekit.graph import Graph
 
 PARAM_FILE = "model.ncnn.param"
 BIN_FILE = "model.ncnn.bin"
@@ -34,6 +35,14 @@ ALIGNMENT_FILE = "alignment.json"
 REFERENCE_FILE = "reference.npz"
 LOG_FILE = "converter.log"
 MANIFEST_SCHEMA = "edgekit.manifest/1"
+
+_LONGEST_AXIS = 1 << 31
+_DTYPES = (
+    *(f"float{bits}" for bits in (16, 32, 64)),
+    *(f"int{bits}" for bits in (8, 16, 32, 64)),
+    "uint8",
+    "bool",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,10 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
             f"no bundle at '{folder}'", near or f"make one with: edgekit export MODEL -o {folder}"
         )
     if not (folder / MANIFEST_FILE).is_file():
-        raise UserError(f"'{folder}' is not a bundle: it has no {MANIFEST_FILE}")
+        raise UserError(
+            f"'{folder}' is not a bundle: it has no {MANIFEST_FILE}",
+            f"make one with: edgekit export MODEL -o {folder}",
+        )
     for name in (PARAM_FILE, BIN_FILE):
         if not (folder / name).is_file():
             raise FormatError(f"bundle '{folder}' has no {name}", "export it again")
@@ -157,37 +169,86 @@ def _bundles_beside(folder: Path) -> list[str]:
     return [each.name for each in beside if (each / MANIFEST_FILE).is_file()]
 
 
+def read_graph(bundle: Bundle) -> Graph:
+    """Read the model of a bundle, and see that the manifest's inputs and outputs are in it.
+
+    Raises:
+        FormatError: the .param or the .bin is damaged, or lacks a blob that the manifest names.
+    """
+    graph = ncnn.read(bundle.param, bundle.bin)
+    check_ports(bundle, graph)
+    return graph
+
+
+def check_ports(bundle: Bundle, graph: Graph) -> None:
+    """Raise `FormatError` unless the manifest's inputs and outputs are blobs of the graph."""
+    manifest = bundle.manifest
+    named = (("input", manifest.inputs, graph.input_blobs), ("output", manifest.outputs, graph.blobs))
+    for what, specs, known in named:
+        for spec in specs:
+            if spec.blob not in known:
+                raise FormatError(
+                    f"'{bundle.param}' has no {what} '{spec.blob}', which {MANIFEST_FILE} names",
+                    "export the bundle again",
+                )
+    if not manifest.outputs:
+        raise FormatError(f"'{bundle.path / MANIFEST_FILE}' names no output", "export the bundle again")
+
+
 def _manifest(data: Mapping[str, Any], path: Path) -> Manifest:
-    try:
+    with schema.reading(path, "export the bundle again"):
         return Manifest(
-            model=ModelSource(**data["model"]),
+            model=_source(data["model"]),
             inputs=tuple(_tensor_spec(entry) for entry in data["inputs"]),
             outputs=tuple(_tensor_spec(entry) for entry in data["outputs"]),
             route=str(data["route"]),
             precision=str(data["precision"]),
             tools=dict(data["tools"]),
             files={_plain_name(name): str(digest) for name, digest in data["files"].items()},
-            warnings=tuple(ConverterWarning(**entry) for entry in data.get("warnings", ())),
+            warnings=tuple(
+                ConverterWarning(str(entry["tool"]), str(entry["text"])) for entry in data.get("warnings", ())
+            ),
             extra=dict(data.get("extra", {})),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path} is damaged: {error}", "export the bundle again") from None
+
+
+def _source(entry: Mapping[str, Any]) -> ModelSource:
+    return ModelSource(
+        spec=schema.typed(entry["spec"], str, "model.spec"),
+        kind=schema.typed(entry["kind"], str, "model.kind"),
+        seed=schema.typed(entry["seed"], int, "model.seed"),
+        weights=schema.optional(entry.get("weights"), str, "model.weights"),
+        weights_sha256=schema.optional(entry.get("weights_sha256"), str, "model.weights_sha256"),
+        state_sha256=schema.optional(entry.get("state_sha256"), str, "model.state_sha256"),
+        arguments=dict(entry.get("arguments", {})),
+    )
 
 
 def _tensor_spec(entry: Mapping[str, Any]) -> TensorSpec:
-    shape = tuple(int(size) for size in entry["shape"])
-    if any(size <= 0 for size in shape):
-        raise ValueError(f"shape {shape} of '{entry['name']}' has a size that is not positive")
+    shape = tuple(entry["shape"])
+    if not all(type(size) is int and 0 < size < _LONGEST_AXIS for size in shape):
+        raise ValueError(f"shape {list(shape)} of '{entry['name']}' has a size that none can be")
     bounds = entry.get("value_range")
+    axis = entry.get("batch_axis")
+    if not (axis is None or (type(axis) is int and 0 <= axis < len(shape))):
+        raise ValueError(f"batch_axis {axis} of '{entry['name']}' is no axis")
+    if entry["dtype"] not in _DTYPES:
+        raise ValueError(f"dtype '{entry['dtype']}' of '{entry['name']}' is none")
     return TensorSpec(
-        name=str(entry["name"]),
-        blob=str(entry["blob"]),
+        name=schema.typed(entry["name"], str, "the name of a tensor"),
+        blob=schema.typed(entry["blob"], str, "the blob of a tensor"),
         shape=shape,
-        dtype=str(entry["dtype"]),
-        batch_axis=None if entry.get("batch_axis") is None else int(entry["batch_axis"]),
-        value_range=None if bounds is None else (float(bounds[0]), float(bounds[1])),
-        kind=entry.get("kind"),
+        dtype=entry["dtype"],
+        batch_axis=axis,
+        value_range=None if bounds is None else _range(*bounds),
+        kind=schema.optional(entry.get("kind"), str, "the kind of a tensor"),
     )
+
+
+def _range(low: float, high: float) -> tuple[float, float]:
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(f"{low} to {high} is no range")
+    return float(low), float(high)
 
 
 def _plain_name(name: str) -> str:
@@ -216,20 +277,21 @@ def staged_folder(target: str | os.PathLike[str], marker: str = MANIFEST_FILE) -
     _check_replaceable(place, marker)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent))
+        staging = scratch.make_folder(place.name, place.parent)
     except OSError as error:
         raise UserError(
             f"cannot write to '{place.parent}': {error.strerror}", "choose another folder with -o"
         ) from None
     try:
         yield staging
-        # mkdtemp makes the folder private to its owner; a bundle is as public as its parent allows.
+        # The folder is private to its owner so far; a bundle is as public as its parent allows.
         mask = os.umask(0)
         os.umask(mask)
         staging.chmod(0o777 & ~mask)
+        _check_replaceable(place, marker)
         _exchange(staging, place)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        scratch.remove(staging)  # where the earlier folder is by now
 
 
 def _check_replaceable(place: Path, marker: str) -> None:
@@ -250,9 +312,13 @@ def _exchange(staging: Path, place: Path) -> None:
 
     `renameat2(RENAME_EXCHANGE)` swaps both in one step; where the system lacks it, two renames do.
     """
-    if not place.exists():
-        staging.rename(place)
-        return
+    while not place.exists():
+        try:
+            staging.rename(place)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # somebody else was faster
+                raise UserError(f"cannot write '{place}': {error.strerror}") from None
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):

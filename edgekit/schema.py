@@ -7,19 +7,22 @@ them says beside it, in a status or a reason, why there is no number.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import json
 import math
 import os
-import tempfile
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
+from edgekit import scratch
 from edgekit.errors import FormatError, UserError
+from edgekit.files import read_text_bytes
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 def schema_id(name: str, version: int) -> str:
@@ -102,22 +105,10 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
 
 def _replace(data: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+    with scratch.part_of(target) as (part, file):
+        file.write(data)
+        file.flush()
         part.replace(target)
-    except BaseException:
-        part.unlink()
-        raise
-
-
-def _umask() -> int:
-    current = os.umask(0o077)
-    os.umask(current)
-    return current
 
 
 def load_json(path: str | os.PathLike[str], wanted: str) -> Json:
@@ -127,15 +118,45 @@ def load_json(path: str | os.PathLike[str], wanted: str) -> Json:
         UserError: the file cannot be read, or another version wrote it.
         FormatError: it is no JSON object, or of another schema.
     """
+    text = read_text_bytes(Path(path))
     try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror or error}", "check the path") from error
-    try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"'{path}' is not JSON: {error}", f"write the {wanted} document again") from error
     return check_schema(document, wanted, str(path))
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str], remedy: str) -> Iterator[None]:
+    """Turn what comes of a value that is missing, of another type or out of range into a `FormatError`.
+
+    Wrap nothing in it but the conversion of a document's values into typed ones.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise FormatError(f"'{path}' is damaged: {what}", remedy) from None
+
+
+def typed(value: object, kind: type[T], what: str) -> T:
+    """Return a value of a document that has to be of one type; True is no number here.
+
+    Raises:
+        TypeError: it is of another; to be turned into a `FormatError` by `reading`.
+    """
+    if type(value) is not kind:
+        raise TypeError(f"{what} is {value!r:.40}, expected {kind.__name__}")
+    return value
+
+
+def optional(value: object, kind: type[T], what: str) -> T | None:
+    """Return a value that is of one type or null; see `typed`."""
+    return None if value is None else typed(value, kind, what)
 
 
 def check_schema(document: object, wanted: str, where: str) -> Json:

@@ -28,7 +28,7 @@ from edgekit.alignment.noise import LayerNoise
 from edgekit.alignment.sample import Sample
 from edgekit.alignment.scaled import ScaledCase
 from edgekit.bundle import ALIGNMENT_FILE, REFERENCE_FILE
-from edgekit.errors import FormatError
+from edgekit.formats.npz import Archive, Entry, open_npz
 from edgekit.numerics.floors import Noise
 from edgekit.runtimes.trace import Array, Source, Trace
 
@@ -124,13 +124,12 @@ def read(folder: Path) -> tuple[Alignment, tuple[Sample, ...], str]:
     """
     path = folder / ALIGNMENT_FILE
     document = schema.load_json(path, ALIGNMENT_SCHEMA)
-    try:
+    with schema.reading(path, _REMEDY):
         alignment = _alignment(document)
         keys = {blob: str(entry["tensor"]) for blob, entry in document["blobs"].items()}
         entries = [_sample_entry(entry) for entry in document["samples"]]
         digest = str(document["fingerprint"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path} is damaged: {error}", _REMEDY) from None
+        _check_noise(alignment, entries)
     return alignment, _read_samples(folder / REFERENCE_FILE, alignment, keys, entries), digest
 
 
@@ -142,10 +141,17 @@ def read_alignment(folder: Path) -> Alignment:
     """
     path = folder / ALIGNMENT_FILE
     document = schema.load_json(path, ALIGNMENT_SCHEMA)
-    try:
+    with schema.reading(path, _REMEDY):
         return _alignment(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path} is damaged: {error}", _REMEDY) from None
+
+
+def _check_noise(alignment: Alignment, entries: Sequence[_SampleEntry]) -> None:
+    """Every blob that a layer makes has a floor in every sample, or there is nothing to judge it by."""
+    for entry in entries:
+        for layer in alignment.layers:
+            lacking = [blob for blob in layer.outputs if blob not in entry.noise and layer.type != "Input"]
+            if lacking:
+                raise ValueError(f"sample '{entry.name}' has no noise of blob '{lacking[0]}'")
 
 
 def _alignment(document: Mapping[str, Any]) -> Alignment:
@@ -165,20 +171,22 @@ def _read_samples(
     entries: Sequence[_SampleEntry],
 ) -> tuple[Sample, ...]:
     samples = []
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for number, described in enumerate(entries):
-                tensors: dict[str, Array] = {key: archive[f"{number}/{key}"] for key in set(keys.values())}
-                blobs = {blob: tensors[key] for blob, key in keys.items()}
-                for blob, array in blobs.items():
-                    shape = alignment.blobs[blob].layout.shape
-                    if array.shape != shape or array.dtype not in (np.float32, np.int32):
-                        raise ValueError(f"the reference of '{blob}' is {array.dtype}{list(array.shape)}")
-                scaled = tuple(_read_scaled(archive, number, case) for case in described.scaled)
-                samples.append(Sample(described.name, blobs, described.noise, scaled))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise FormatError(f"{path} is damaged or missing: {error}", _REMEDY) from None
+    with open_npz(path, _REMEDY) as archive:
+        for number, described in enumerate(entries):
+            tensors: dict[str, Array] = {}
+            for blob, key in keys.items():
+                _check_array(archive.entry(f"{number}/{key}"), blob, alignment.blobs[blob].layout.shape)
+                if key not in tensors:
+                    tensors[key] = archive.read(f"{number}/{key}")
+            blobs = {blob: tensors[key] for blob, key in keys.items()}
+            scaled = tuple(_read_scaled(archive, number, case, blobs) for case in described.scaled)
+            samples.append(Sample(described.name, blobs, described.noise, scaled))
     return tuple(samples)
+
+
+def _check_array(entry: Entry, blob: str, shape: tuple[int, ...]) -> None:
+    if entry.shape != shape or entry.dtype not in (np.float32, np.int32):
+        raise ValueError(f"the reference of '{blob}' is {entry.dtype}{list(entry.shape)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,31 +218,43 @@ def _sample_entry(entry: Mapping[str, Any]) -> _SampleEntry:
     return _SampleEntry(str(entry["name"]), noise, scaled)
 
 
-def _read_scaled(archive: Mapping[str, Array], number: int, case: _ScaledEntry) -> ScaledCase:
+def _read_scaled(
+    archive: Archive, number: int, case: _ScaledEntry, sample: Mapping[str, Array]
+) -> ScaledCase:
     def arrays(blobs: Sequence[str]) -> dict[str, Array]:
-        found = {blob: archive[f"{number}/s{case.layer}.{blob}"] for blob in blobs}
-        for blob, array in found.items():
-            if array.dtype != np.float32:
-                raise ValueError(f"the scaled tensor of '{blob}' is {array.dtype}")
+        found = {}
+        for blob in blobs:
+            key = f"{number}/s{case.layer}.{blob}"
+            entry = archive.entry(key)
+            # a patch of the sample's, see `scaled`
+            if blob not in sample or entry.nbytes > sample[blob].nbytes or entry.dtype != np.float32:
+                raise ValueError(f"the scaled tensor of '{blob}' is {entry.dtype}{list(entry.shape)}")
+            found[blob] = archive.read(key)
         return found
 
     return ScaledCase(case.layer, arrays(case.inputs), arrays(case.outputs), case.noise)
 
 
 def _blob(blob: str, entry: Mapping[str, Any]) -> BlobAlignment:
-    layout = entry["layout"]
     return BlobAlignment(
         blob,
         int(entry["value"]),
-        Layout(
-            tuple(int(size) for size in layout["shape"]),
-            None if layout["permute"] is None else tuple(int(axis) for axis in layout["permute"]),
-            None if layout["batch_axis"] is None else int(layout["batch_axis"]),
-        ),
+        _layout(entry["layout"]),
         Method(entry["method"]),
         float(entry["confidence"]),
         float(entry["error"] or 0.0),
     )
+
+
+def _layout(entry: Mapping[str, Any]) -> Layout:
+    shape = tuple(schema.typed(size, int, "a size") for size in entry["shape"])
+    axis = schema.optional(entry["batch_axis"], int, "batch_axis")
+    permute = None if entry["permute"] is None else tuple(entry["permute"])
+    if min(shape, default=1) <= 0 or not (axis is None or 0 <= axis < len(shape)):
+        raise ValueError(f"there is no blob of shape {list(shape)} with batch axis {axis}")
+    if permute is not None and sorted(permute) != list(range(len(permute))):
+        raise ValueError(f"{list(permute)} is no permutation")
+    return Layout(shape, permute, axis)
 
 
 def _layer(entry: Mapping[str, Any]) -> LayerAlignment:
@@ -245,9 +265,18 @@ def _layer(entry: Mapping[str, Any]) -> LayerAlignment:
         outputs=tuple(str(blob) for blob in entry["outputs"]),
         anchors=tuple(str(blob) for blob in entry["anchors"]),
         segment=tuple(int(node) for node in entry["segment"]),
-        source=None if entry["source"] is None else Source(**entry["source"]),
-        operations=tuple(Source(**operation) for operation in entry["operations"]),
-        reason=entry["reason"],
+        source=None if entry["source"] is None else _source(entry["source"]),
+        operations=tuple(_source(operation) for operation in entry["operations"]),
+        reason=schema.optional(entry["reason"], str, "the reason of a layer"),
+    )
+
+
+def _source(entry: Mapping[str, Any]) -> Source:
+    return Source(
+        schema.typed(entry["module"], str, "a module"),
+        schema.typed(entry["op"], str, "an operation"),
+        schema.optional(entry.get("file"), str, "a file"),
+        schema.optional(entry.get("line"), int, "a line"),
     )
 
 

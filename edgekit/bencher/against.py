@@ -16,7 +16,7 @@ import numpy as np
 from edgekit import schema
 from edgekit.bencher.compare import verdict_of
 from edgekit.bencher.result import SCHEMA, VERSION, BenchReport, Comparison, Latency, Result
-from edgekit.errors import FormatError, UserError
+from edgekit.errors import UserError
 from edgekit.numerics import statistics as st
 
 _DEVICE_FIELDS = ("kind", "arch", "cpu", "cores", "ncnn", "system", "emulated")
@@ -43,7 +43,7 @@ def load(path: str | Path) -> Earlier:
         FormatError: it is not such a report.
     """
     document = schema.load_json(path, schema.schema_id(SCHEMA, VERSION))
-    try:
+    with schema.reading(path, "measure the baseline again"):
         timed = [(_key(entry), entry) for entry in document["results"] if entry["latency_s"] is not None]
         earlier = Earlier(
             path=str(path),
@@ -52,8 +52,6 @@ def load(path: str | Path) -> Earlier:
             conditions={key: dict(entry["conditions"]) for key, entry in timed},
             inputs={key: dict(entry["inputs"]) for key, entry in timed},
         )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise FormatError(f"'{path}' is damaged: {error!r}", "measure the baseline again") from None
     if not earlier.rounds:
         raise UserError(f"'{path}' holds no times", "measure the baseline on a device, not on an emulator")
     return earlier

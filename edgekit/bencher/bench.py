@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edgekit import scratch
 from edgekit.bencher.compare import compare as compare_results
 from edgekit.bencher.compare import suite_ratios
 from edgekit.bencher.exported import export_target
@@ -95,10 +95,10 @@ def bench(
     if not names:
         raise UserError("nothing to measure", "name a bundle, a .param or a suite.toml")
     place = open_device(device) if isinstance(device, str) else device
-    with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
-        found = _targets(names, inputs or {}, Path(folder), progress)
+    with scratch.folder() as folder:
+        found = _targets(names, inputs or {}, folder, progress)
         check_runtimes(tuple(runtimes))
-        found += _elsewhere(found, runtimes, Path(folder))
+        found += _elsewhere(found, runtimes, folder)
         configurations = _configurations(found, threads, precision, compare and not place.emulated)
         run = Bench(
             device=place,
@@ -165,18 +165,18 @@ def _configurations(
         if count < 1:
             raise UserError(f"{count} threads cannot run anything", "give a positive number")
     chosen = (precision,) if isinstance(precision, str) else precision
-    for name in chosen or ():
-        if name not in PRECISIONS:
-            raise UserError(
-                f"unknown precision '{name}'",
-                did_you_mean(name, PRECISIONS) or "choose from " + ", ".join(PRECISIONS),
-            )
     found = [
         Configuration(target, count, name)
         for target in targets
         for name in (chosen if chosen and target.runtime == NCNN else (target.precision,))
         for count in threads
     ]
+    for name in (each.precision for each in found):
+        if name not in PRECISIONS:
+            raise UserError(
+                f"unknown precision '{name}'",
+                did_you_mean(name, PRECISIONS) or "choose from " + ", ".join(PRECISIONS),
+            )
     if not compare:
         return found
     if len(found) < 2:

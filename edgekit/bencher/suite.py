@@ -19,7 +19,6 @@ resolution = [160, 224]
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from edgekit.bencher.blocks import BLOCKS, Setting, block
 from edgekit.bencher.networks import network_graph
 from edgekit.bencher.targets import Input, Target
 from edgekit.errors import FormatError, UserError, did_you_mean
+from edgekit.files import read_toml
 from edgekit.formats import ncnn as ncnn_files
 from edgekit.graph import Graph
 from edgekit.ops.cost import cost
@@ -97,12 +97,7 @@ def totals(graph: Graph) -> tuple[int, int]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read '{path}': {error}", "check the path") from None
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"'{path}' is not TOML: {error}", "mend the file") from None
+    document = read_toml(path)
     if document.get("schema") != SCHEMA:
         raise FormatError(f"'{path}' is no suite", f'a suite begins with schema = "{SCHEMA}"')
     rows = document.get("rows")

@@ -14,7 +14,7 @@ import numpy as np
 from edgekit import bundle as bundles
 from edgekit.bencher.runtimes import NCNN, write_model
 from edgekit.bencher.shapes import check_shapes
-from edgekit.bundle import Bundle, ModelSource, TensorSpec, open_bundle
+from edgekit.bundle import Bundle, ModelSource, TensorSpec, open_bundle, read_graph
 from edgekit.devices import Tensor
 from edgekit.errors import UserError, did_you_mean
 from edgekit.formats import ncnn as ncnn_files
@@ -133,7 +133,7 @@ def _near(path: Path) -> str | None:
 
 def _from_bundle(name: str, path: Path, shapes: Shapes) -> Target:
     bundle = open_bundle(path)
-    graph = ncnn_files.read(bundle.param, bundle.bin)  # refuse what would crash the worker
+    graph = read_graph(bundle)  # refuses what would crash the worker
     inputs = []
     for spec in bundle.manifest.inputs:
         given = shapes.get(spec.name, shapes.get(spec.blob))

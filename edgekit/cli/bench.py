@@ -108,7 +108,7 @@ def _journal(args: argparse.Namespace) -> Path | None:
     if not args.certified and not any(target.endswith(".toml") for target in args.targets):
         return None
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    names = "\n".join(str(Path(target).resolve()) for target in args.targets)
+    names = "\n".join(os.path.realpath(target) for target in args.targets)
     return cache / "edgekit" / f"bench-{hashlib.sha256(names.encode()).hexdigest()[:16]}.jsonl"
 
 

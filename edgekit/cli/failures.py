@@ -19,7 +19,12 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 
-_MENDABLE_ERRNOS = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_MENDABLE_ERRNOS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE,
+    errno.ENFILE, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO,
+}  # fmt: skip
+_TORCH_HAS_NO_MEMORY = "DefaultCPUAllocator: can't allocate memory"
+_LONGEST_LINE = 400
 
 
 class Terminated(BaseException):
@@ -52,7 +57,18 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, OSError) and error.errno in _MENDABLE_ERRNOS:
         place = f"'{error.filename}': " if error.filename is not None else ""
         return _user_error(UserError(f"{place}{error.strerror}", "mend the permissions or free some space"))
+    if _lacks_memory(error):
+        what = f"there is not enough memory: {error}" if str(error) else "there is not enough memory"
+        return _user_error(UserError(what, "use smaller shapes, or close other programs"))
     return _bug(error)
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and _TORCH_HAS_NO_MEMORY in str(error)
+    )
 
 
 def _user_error(error: EdgekitError) -> int:
@@ -82,7 +98,12 @@ def _bug(error: BaseException) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return a text on one line of bearable length, without what could steer a terminal."""
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    if len(line) <= _LONGEST_LINE:
+        return line
+    half = _LONGEST_LINE // 2
+    return f"{line[: half - 3]} ... {line[-half + 2 :]}"
 
 
 def _say(line: str) -> None:

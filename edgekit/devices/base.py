@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgekit import scratch
 from edgekit.errors import EdgekitError, UserError
 from edgekit.worker.protocol import Array
 
@@ -63,7 +63,7 @@ class Reply:
     def close(self) -> None:
         """Remove the temporary folder."""
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            scratch.remove(self.folder)
             self.folder = None
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit import processes, scratch
 from edgekit.devices.cache import cache_folder, locked
 from edgekit.devices.setup.program import run_program
 from edgekit.errors import UserError
@@ -65,8 +64,8 @@ def _build(plugin: Path) -> None:
         raise UserError(
             "instructions are not counted: there is no C compiler", "apt-get install gcc libc6-dev"
         )
-    with locked(plugin.parent), tempfile.TemporaryDirectory(dir=plugin.parent) as folder:
-        built = Path(folder) / plugin.name
+    with locked(plugin.parent), scratch.folder(parent=plugin.parent) as folder:
+        built = folder / plugin.name
         run_program(
             [compiler, "-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", built, _SOURCE],
             timeout_s=_BUILD_TIMEOUT_S,
@@ -81,15 +80,12 @@ def check_counter(counter: CountingEmulator, program: Path, root: Path) -> None:
     Raises:
         UserError: this emulator does not take it.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        plugin = plugin_argument(counter, Path(folder) / "out")
-        done = subprocess.run(
+    with scratch.folder() as folder:
+        plugin = plugin_argument(counter, folder / "out")
+        done = processes.run(
             [counter.emulator, "-plugin", plugin, "-L", root, program, "-c", "pass"],
+            timeout_s=_BUILD_TIMEOUT_S,
             env={"PYTHONHOME": str(root / "usr")},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_BUILD_TIMEOUT_S,
-            check=False,
         )
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]

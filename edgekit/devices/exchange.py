@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import edgekit.worker
+from edgekit import processes, scratch
 from edgekit.devices.base import DeviceTimeout, Reply, Tensor, WorkerCrashed, WorkerError
 from edgekit.errors import MissingPackage
 from edgekit.worker.protocol import MESSAGE_FILE, PROGRESS_FILE, read_message, write_message
@@ -41,7 +39,7 @@ def exchange(message: Mapping[str, Any], tensors: Iterable[Tensor], carry: Carry
         WorkerError: the worker answered with an error.
         WorkerCrashed: the process died.
     """
-    folder = Path(tempfile.mkdtemp(prefix="edgekit-"))
+    folder = scratch.make_folder()
     try:
         request, result = folder / "request", folder / "result"
         request.mkdir()
@@ -54,7 +52,7 @@ def exchange(message: Mapping[str, Any], tensors: Iterable[Tensor], carry: Carry
         if "error" in answer:
             raise _worker_error(answer["error"])
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove(folder)
         raise
     return Reply(answer, arrays, batch_axes, folder)
 
@@ -62,27 +60,20 @@ def exchange(message: Mapping[str, Any], tensors: Iterable[Tensor], carry: Carry
 def run_process(
     command: Sequence[str], result: Path, environment: Mapping[str, str], timeout_s: float
 ) -> Ending:
-    """Run a worker as a child process in a session of its own, and leave no orphan.
+    """Run a worker as a child process, and leave no orphan.
 
     Raises:
         DeviceTimeout: it gave no answer in time and was ended.
     """
-    process = subprocess.Popen(
-        command,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
+    process = processes.start(
+        command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
         _, stderr = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         raise timed_out(result, timeout_s) from None
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        processes.end(process)
     return Ending(process.returncode, stderr.decode("utf-8", "replace"))
 
 

@@ -35,8 +35,6 @@ SETUP_REMEDY = "make it with: edgekit device setup qemu"
 _COUNTS_FILE = "counts"
 _SLOWDOWN = 30.0  # of what a caller thinks is enough
 _QEMU_WORDS = re.compile(r"^qemu: uncaught target signal.*\n?", re.MULTILINE)
-# qemu writes a core file of a crashed program into the working directory unless the limit is zero
-_NO_CORE = ("/bin/sh", "-c", 'ulimit -c 0; exec "$@"', "sh")
 
 
 class QemuDevice:
@@ -81,7 +79,7 @@ class QemuDevice:
         longest_s = LONGEST_S if timeout_s is None else min(LONGEST_S, timeout_s * _SLOWDOWN)
 
         def carry(request: Path, result: Path) -> Ending:
-            command = [*_NO_CORE, str(program), "-cpu", self.cpu, "-L", str(root.folder)]
+            command = [str(program), "-cpu", self.cpu, "-L", str(root.folder)]
             if counter is not None:
                 command += ["-plugin", plugin_argument(counter, result / _COUNTS_FILE)]
             command += [str(root.python), str(WORKER_FOLDER), str(request), str(result)]

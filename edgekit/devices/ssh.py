@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from edgekit import processes
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
 from edgekit.devices.exchange import LONGEST_S, WORKER_FOLDER, Ending, exchange, timed_out
 from edgekit.devices.remote.supervisor import RESULT_FILES
@@ -192,12 +193,8 @@ class _Connection:
         self._command += [*device.address.arguments, remote]
 
     def __enter__(self) -> _Connection:
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,
+        self._process = processes.start(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
         )
         self._clock = threading.Timer(self._longest_s, self._end_late)
         self._clock.daemon = True

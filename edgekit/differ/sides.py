@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit import bundle as bundles
+from edgekit import scratch
 from edgekit.alignment import store
 from edgekit.differ.canonical import canonicalise
 from edgekit.differ.draft import Draft
@@ -97,7 +97,7 @@ def opened_sides(
         FormatError: a file is damaged.
     """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgekit-diff-")))
+        folder = stack.enter_context(scratch.folder())
         sides = [_open(each, folder / name, inputs, route, progress) for name, each in (("a", a), ("b", b))]
         known = {name for side in sides for name in _input_names(side.opened)}
         for spec in inputs:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from edgekit import bundle
+from edgekit import bundle, scratch
 from edgekit.bundle import ConverterWarning
 from edgekit.devices import Device
 from edgekit.exporter.artefact import Artefact
@@ -38,11 +37,11 @@ class Run:
     def execute(self) -> ExportResult:
         """Do everything; raises what `export` says."""
         request, ledger = self._request, self._ledger
-        with one_thread(), tempfile.TemporaryDirectory(prefix="edgekit-export-") as temporary:
+        with one_thread(), scratch.folder() as temporary:
             with ledger.step("load", "loading the model"):
                 subject = load_subject(request)
             probes = self._probes(subject)
-            run, reference, pending = self._convert(subject, probes, Path(temporary))
+            run, reference, pending = self._convert(subject, probes, temporary)
             artefact = checked_structure(subject, reference, run, pending, ledger, request.route)
             with ledger.step("check", "checking the numbers"):
                 artefact, checks = checked_numbers(

@@ -144,6 +144,8 @@ def _read(
         notes.append(f"the .bin was not read: only the program that registers {custom[0]} knows its weights")
     elif weights is not None:
         graph = ncnn.read(param, weights, surplus=True)
+    if bundle is not None:
+        bundles.check_ports(bundle, graph)
     return Opened(name, param, weights, graph, bundle, shapes or {}, notes=tuple(notes))
 
 

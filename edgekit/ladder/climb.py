@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit import scratch
 from edgekit.alignment import Sample, store
 from edgekit.bundle import Bundle, open_bundle
 from edgekit.devices import Device, WorkerCrashed, WorkerError, open_device
@@ -61,11 +61,11 @@ def climb(
         spec.name: _undo(samples[0].blobs[spec.blob], spec.shape, alignment.blobs[spec.blob].layout.permute)
         for spec in opened.manifest.inputs
     }
-    with tempfile.TemporaryDirectory(prefix="edgekit-ladder-") as folder:
+    with scratch.folder() as folder:
         reference = rebuilt.roll([arrays], {}, {})[0]
         first = Stage("torch", _TITLES["torch"], "fp32", lambda: reference)
         try:
-            run = _convert(rebuilt.model, opened.manifest.route, arrays, Path(folder))
+            run = _convert(rebuilt.model, opened.manifest.route, arrays, folder)
             fresh = _fresh_stages(opened, where, run, arrays)
         except UserError as error:
             fresh = [Stage("ncnn", _TITLES["ncnn"], "fp32", _fails(error.message))]

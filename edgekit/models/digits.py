@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgekit import scratch
 from edgekit.errors import require
 from edgekit.models.blocks import Classifier, ConvNormAct, InvertedResidual, pointwise
 from edgekit.models.entry import ZooSpec
@@ -181,12 +181,9 @@ def _write(path: Path, state: dict[str, Tensor]) -> None:
     """Write whole or not at all; a cache that cannot be written is no error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            temporary = Path(file.name)
-        try:
-            torch.save(state, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with scratch.part_of(path) as (part, file):
+            torch.save(state, file)
+            file.flush()
+            part.replace(path)
     except (OSError, RuntimeError):
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit import scratch
 from edgekit.devices import Device, open_device
 from edgekit.differ import DiffReport, diff
 from edgekit.differ.change import Change
@@ -19,6 +19,7 @@ from edgekit.differ.changes import all_changes
 from edgekit.differ.diff import Aligned, aligned, report_of
 from edgekit.differ.sides import is_ncnn, side_of
 from edgekit.errors import EdgekitError, UserError, require
+from edgekit.files import write_files
 from edgekit.inspector import Opened, open_model
 from edgekit.inspector.rows import storage
 from edgekit.restorer.model import NotRestored, Restored, StructuresDiffer
@@ -80,14 +81,19 @@ def weights(
         weights=WeightOptions(),
         seed=seed,
     )
-    with tempfile.TemporaryDirectory(prefix="edgekit-weights-") as folder:
-        work = _Work(binary, request, Path(folder), open_device(device), step)
+    with scratch.folder() as folder:
+        work = _Work(binary, request, folder, open_device(device), step)
         result, state = work.run(model)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.part")
-    safetensors.save_file(state, temporary)
-    temporary.replace(target)
+    _save(safetensors.save(state), target)
     return replace(result, path=target)
+
+
+def _save(data: bytes, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write '{target}': {error.strerror}", "name another file with -o") from None
+    write_files([(target, [data])])
 
 
 def _binary(path: str | os.PathLike[str]) -> Opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite, prod
 
 import numpy as np
 
@@ -15,6 +16,7 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "bool")
 DTYPES = (*FLOATS, *INTEGERS)
 _DEFAULT_ID_LIMIT = 9
+_MOST_NUMBERS = 1 << 31  # 8 GiB of float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,24 @@ def checked_input(spec: InputSpec) -> InputSpec:
         raise UserError(f"input '{spec.name}' has the unknown dtype '{spec.dtype}'", remedy)
     if not spec.shape or any(size <= 0 for size in spec.shape):
         raise UserError(f"input '{spec.name}' has no positive shape", "give sizes as in 1x3x224x224")
+    for shape in (spec.shape, spec.shape2 or ()):
+        if prod(shape) > _MOST_NUMBERS:
+            raise UserError(
+                f"input '{spec.name}' of shape {'x'.join(map(str, shape))} is too large", "give smaller sizes"
+            )
     if spec.shape2 is not None and len(spec.shape2) != len(spec.shape):
         raise UserError(
             f"the two shapes of input '{spec.name}' differ in rank", "give two shapes of the same rank"
         )
-    if spec.value_range is not None and not spec.value_range[0] < spec.value_range[1]:
-        raise UserError(f"the range of input '{spec.name}' is empty", "write it as in @0..1")
+    if spec.value_range is not None and not _is_range(*spec.value_range):
+        raise UserError(f"the range of input '{spec.name}' is empty or endless", "write it as in @0..1")
     dtype = spec.dtype if spec.is_integer else "float32"
     shape2 = None if spec.shape2 == spec.shape else spec.shape2
     return replace(spec, dtype=dtype, shape2=shape2)
+
+
+def _is_range(low: float, high: float) -> bool:
+    return isfinite(low) and isfinite(high) and low < high
 
 
 def input_specs(inputs: Mapping[str, ShapeLike] | Sequence[InputSpec]) -> tuple[InputSpec, ...]:

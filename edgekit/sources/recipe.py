@@ -17,13 +17,13 @@ kind = "image"
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import FormatError, UserError, did_you_mean
+from edgekit.files import read_toml
 from edgekit.sources.inputs import InputSpec, checked_input
 from edgekit.sources.request import PRECISIONS, ROUTES, Request, WeightOptions
 from edgekit.sources.spec import ModelSpec, SpecKind, parse_spec
@@ -69,12 +69,7 @@ def read_recipe(path: Path) -> Recipe:
         FormatError: it is not TOML, or a key is unknown or of the wrong type.
         UserError: its model spec names nothing.
     """
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"'{path}' is not TOML: {error}", "mend the recipe") from None
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror}", "check the path") from None
+    data = read_toml(path)
     _check_keys(data, _KEYS, str(path))
     if "model" not in data:
         raise FormatError(f"recipe '{path}' has no key 'model'", 'add model = "NAME"')
@@ -104,6 +99,8 @@ def _input(name: str, entry: Any, path: Path) -> InputSpec:
     bounds = entry.get("range")
     if bounds is not None and len(bounds) != 2:
         raise FormatError(f"'{where}.range' is not a pair", "write range = [0.0, 1.0]")
+    if bounds is not None and not all(type(bound) in (int, float) for bound in bounds):
+        raise FormatError(f"'{where}.range' is not a pair of numbers", "write range = [0.0, 1.0]")
     return checked_input(
         InputSpec(
             name=name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,9 @@ def _read(path: Path) -> Any:
             raise UserError(f"'{path}' is not a safetensors file: {error}", "save it again") from None
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged pickle can raise anything
         objects = "Unsupported global" in str(error)
         raise UserError(
             f"'{path}' holds Python objects, which are not loaded because they could run code"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from edgekit import processes
 from edgekit.errors import MissingPackage
 from edgekit.toolchain.environment import pnnx_program
 from edgekit.toolchain.pnnx_log import LineKind, LogLine, classify_all, normalised
@@ -125,9 +126,7 @@ class PnnxProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        processes.end(self._process)
 
     def result(self) -> PnnxRun:
         """Wait for the end; a death by signal is tried again."""
@@ -153,14 +152,12 @@ class PnnxProcess:
         # One thread: pnnx runs the model once for its shapes, and threads only get in each other's way.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = processes.start(
                 self._command,
                 cwd=self._model.parent,
                 env=environment,
-                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
 

@@ -6,8 +6,6 @@ They become named arrays in PyTorch's shapes. A model with states gets a sequenc
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.bundle import Manifest, TensorSpec
-from edgekit.errors import FormatError, UserError, did_you_mean
+from edgekit.errors import UserError, did_you_mean
+from edgekit.files import check_regular
+from edgekit.formats.npz import open_npz
 from edgekit.media.audio import read_wav, spectrum
 from edgekit.media.images import SUFFIXES, read_image
 from edgekit.runtimes.trace import Array
@@ -52,8 +52,11 @@ def _read(place: Path, manifest: Manifest) -> Iterator[NamedInputs]:
     if place.is_dir():
         pictures = sorted(entry for entry in place.iterdir() if entry.suffix.lower() in SUFFIXES)
         for picture in pictures[:_MOST_SAMPLES]:
+            check_regular(picture)
             yield _picture(picture, manifest)
-    elif place.suffix.lower() == ".npz":
+        return
+    check_regular(place)
+    if place.suffix.lower() == ".npz":
         yield from _npz(place, manifest)
     elif place.suffix.lower() == ".wav":
         yield from _sound(place, manifest)
@@ -91,21 +94,22 @@ def _sound(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
 
 def _npz(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
     wanted = {spec.name: spec for spec in manifest.inputs if spec.name not in states(manifest)}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays: dict[str, Array] = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FormatError(f"'{path}' is no readable .npz: {error}", "write it with numpy.savez") from None
-    for name in arrays:
-        if name not in wanted:
-            remedy = did_you_mean(name, wanted) or f"the model's inputs are {', '.join(wanted)}"
-            raise UserError(f"'{path.name}' holds '{name}', which is no input of the model", remedy)
-    for name in wanted:
-        if name not in arrays:
-            raise UserError(f"'{path.name}' lacks the input '{name}'", f"it must hold {', '.join(wanted)}")
-    counts = {_count(arrays[name], spec) for name, spec in wanted.items()}
-    if len(counts) != 1:
-        raise UserError(f"the inputs in '{path.name}' hold different numbers of samples", "give equally many")
+    with open_npz(path, "write it with numpy.savez") as archive:
+        for name in archive.names:
+            if name not in wanted:
+                remedy = did_you_mean(name, wanted) or f"the model's inputs are {', '.join(wanted)}"
+                raise UserError(f"'{path.name}' holds '{name}', which is no input of the model", remedy)
+        for name in wanted:
+            if name not in archive.names:
+                raise UserError(
+                    f"'{path.name}' lacks the input '{name}'", f"it must hold {', '.join(wanted)}"
+                )
+        counts = {_count(archive.entry(name).shape, spec) for name, spec in wanted.items()}
+        if len(counts) != 1:
+            raise UserError(
+                f"the inputs in '{path.name}' hold different numbers of samples", "give equally many"
+            )
+        arrays = {name: archive.read(name) for name in wanted}
     (count,) = counts
     for number in range(count or 1):
         yield NamedInputs(
@@ -114,14 +118,14 @@ def _npz(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
         )
 
 
-def _count(array: Array, spec: TensorSpec) -> int | None:
+def _count(shape: tuple[int, ...], spec: TensorSpec) -> int | None:
     """Samples in an array with one axis more than the input; None when it is one sample itself."""
-    if array.ndim == len(spec.shape):
+    if len(shape) == len(spec.shape):
         return None
-    if array.ndim == len(spec.shape) + 1:
-        return int(array.shape[0])
+    if len(shape) == len(spec.shape) + 1:
+        return shape[0]
     raise UserError(
-        f"'{spec.name}' has shape {list(array.shape)}",
+        f"'{spec.name}' has shape {list(shape)}",
         f"the model takes {list(spec.shape)}, with an axis in front for several samples",
     )
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from edgekit.alignment import store
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
-from edgekit.bundle import BIN_FILE, PARAM_FILE, Bundle, open_bundle
+from edgekit.bundle import BIN_FILE, PARAM_FILE, Bundle, open_bundle, read_graph
 from edgekit.devices import Device, open_device
 from edgekit.errors import UserError, did_you_mean
-from edgekit.formats import ncnn as ncnn_format
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.attribution import Attribution, attribute
@@ -72,7 +71,7 @@ def verify(
         foreign = align_foreign(Path(bundle), where, model, checkpoint, input_specs)
         return _verify_foreign(foreign, where, precision, threads, repro)
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
-    graph = ncnn_format.read(opened.param, opened.bin)
+    graph = read_graph(opened)
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened.path)
     warnings = changes(opened)
@@ -193,7 +192,9 @@ def check_matches(graph: Graph, alignment: Alignment, path: Path) -> None:
     """Raise `UserError` when the alignment was made for another .param."""
     mine = [(layer.type, layer.name) for layer in graph.layers]
     theirs = [(layer.type, layer.name) for layer in alignment.layers]
-    if mine != theirs:
+    blobs = {blob for layer in alignment.layers for blob in (*layer.outputs, *layer.anchors)}
+    numbered = [layer.index for layer in alignment.layers] == list(range(len(graph)))
+    if mine != theirs or not numbered or not blobs <= graph.blobs.keys():
         raise UserError(
             f"the layers of '{path / PARAM_FILE}' are not those that alignment.json describes",
             "export the model again, or compare the two with: edgekit diff",

@@ -195,7 +195,7 @@ def test_unreadable_paths(tmp_path, monkeypatch: pytest.MonkeyPatch, name: str) 
 
 
 def test_large_files_are_mapped(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgekit.formats.files._MAP_FROM_BYTES", 1)
+    monkeypatch.setattr("edgekit.files._MAP_FROM_BYTES", 1)
     (tmp_path / "m.param").write_text(NET)
     (tmp_path / "m.bin").write_bytes(BIN)
     graph = ncnn.read(tmp_path / "m.param", tmp_path / "m.bin")

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edgekit import processes
 from edgekit.errors import UserError
 
 
@@ -24,17 +25,7 @@ def run_program(
     """
     name = Path(command[0]).name
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except OSError as error:
-        raise UserError(f"{name} does not start: {error.strerror}", remedy) from None
+        done = processes.run(command, timeout_s=timeout_s, cwd=folder, env=environment)
     except subprocess.TimeoutExpired:
         raise UserError(f"{name} did not end within {timeout_s:g} s", remedy) from None
     if done.returncode != 0:

@@ -14,12 +14,12 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit import scratch
 from edgekit.devices.cache import cache_folder, locked
 from edgekit.devices.setup.program import run_program
 from edgekit.errors import UserError
@@ -103,19 +103,19 @@ def make_root(
         found = None if again else find_root()
         if found is not None:
             return found
-        work = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
+        work = scratch.make_folder("making", path.parent)
         try:
             record = _make(work, progress)
             progress("starting ncnn in it")
             check(_root(work))
             (work / _RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
             work.chmod(0o755)
-            if path.exists():
-                path.rename(work.with_name(work.name + "-old"))
-            work.rename(path)
+            with scratch.folder("making", path.parent) as aside:
+                if path.exists():
+                    path.rename(aside / path.name)
+                work.rename(path)
         finally:
-            for leftover in path.parent.glob(f"{work.name}*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+            scratch.remove(work)
     return _root(path)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from edgekit.formats.files import Buffer, read_buffer, read_text_bytes, write_files
+from edgekit.files import Buffer, read_buffer, read_text_bytes, write_files
 from edgekit.formats.ncnn.bin import dump_bin, parse_bin
 from edgekit.formats.ncnn.param import Unknown, dump_param, parse_param
 from edgekit.graph import Graph

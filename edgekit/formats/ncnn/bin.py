@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.errors import FormatError, UserError
-from edgekit.formats.files import Buffer
+from edgekit.files import Buffer
 from edgekit.formats.text import Where
 from edgekit.graph import Layer, Weight
 from edgekit.ops import WeightSpec, weight_layout

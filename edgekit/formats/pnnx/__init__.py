@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.errors import UserError
-from edgekit.formats.files import Buffer, read_buffer, read_text_bytes, write_files
+from edgekit.files import Buffer, read_buffer, read_text_bytes, write_files
 from edgekit.formats.pnnx.param import (
     ELEMENT_TYPES,
     SPECIAL_TYPES,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekit.errors import FormatError
-from edgekit.formats.files import Buffer
+from edgekit.files import Buffer
 from edgekit.formats.text import Where
 
 _LOCAL, _CENTRAL = 0x04034B50, 0x02014B50
