@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +23,8 @@ def _as_if_new() -> Iterator[None]:
 
 def killed_owner(code: str, folder: Path) -> None:
     """Run code that says `ready`, and kill it then."""
-    text = f"from edgekit import scratch\nfrom pathlib import Path\nimport time\nplace = Path({str(folder)!r})\n{code}"
+    head = "from edgekit import scratch\nfrom pathlib import Path\nimport time\n"
+    text = f"{head}place = Path({str(folder)!r})\n{code}"
     process = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -46,7 +46,8 @@ def test_a_folder_lives_as_long_as_its_block(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
     killed_owner(
-        "folder = scratch.make_folder(parent=place); (folder / 'file').touch(); print('ready', flush=True); time.sleep(60)",
+        "folder = scratch.make_folder(parent=place); (folder / 'file').touch()\n"
+        "print('ready', flush=True); time.sleep(60)",
         tmp_path,
     )
     (left,) = names(tmp_path)
@@ -74,7 +75,13 @@ def test_what_a_living_process_holds_stays(tmp_path: Path) -> None:
 
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
-    others = (".edgekit.abcdefgh", "edgekit.abcdefgh.part", ".edgekit.ABCDEFGH.part", ".other.abcdefgh.part", ".edgekit.x.part")
+    others = (
+        ".edgekit.abcdefgh",
+        "edgekit.abcdefgh.part",
+        ".edgekit.ABCDEFGH.part",
+        ".other.abcdefgh.part",
+        ".edgekit.x.part",
+    )
     for name in others:
         (tmp_path / name).mkdir()
     (tmp_path / ".edgekit.abcdefg1.part").symlink_to(tmp_path / ".edgekit.abcdefgh")

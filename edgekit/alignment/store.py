@@ -147,6 +147,8 @@ def read_alignment(folder: Path) -> Alignment:
 
 def _check_noise(alignment: Alignment, entries: Sequence[_SampleEntry]) -> None:
     """Every blob that a layer makes has a floor in every sample, or there is nothing to judge it by."""
+    if not entries:
+        raise ValueError("there are no samples")
     for entry in entries:
         for layer in alignment.layers:
             lacking = [blob for blob in layer.outputs if blob not in entry.noise and layer.type != "Input"]

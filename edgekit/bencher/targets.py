@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekit import bundle as bundles
 from edgekit.bencher.runtimes import NCNN, write_model
-from edgekit.bencher.shapes import check_shapes
+from edgekit.bencher.shapes import check_memory, check_shapes
 from edgekit.bundle import Bundle, ModelSource, TensorSpec, open_bundle, read_graph
 from edgekit.devices import Tensor
 from edgekit.errors import UserError, did_you_mean
@@ -241,6 +241,7 @@ def _check_names(shapes: Shapes, known: set[str]) -> None:
 
 
 def _random_array(spec: Input, random: np.random.Generator) -> np.ndarray[Any, Any]:
+    check_memory(spec.blob, spec.shape)
     low, high = spec.value_range
     if spec.dtype.startswith("int"):
         return random.integers(int(low), max(int(high), int(low) + 1), spec.shape, dtype=np.int32)

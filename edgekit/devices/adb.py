@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from edgekit import processes
 from edgekit.devices.adb_client import Client, choose, listing, require_adb
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
 from edgekit.devices.exchange import LONGEST_S, Ending, exchange, timed_out
@@ -189,12 +190,8 @@ class _Connection:
         self._late = False
 
     def __enter__(self) -> _Connection:
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,
+        self._process = processes.start(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
         )
         return self
 

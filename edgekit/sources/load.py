@@ -137,13 +137,20 @@ def load_torchscript(path: Path) -> torch.nn.Module:
     try:
         module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")
     except (RuntimeError, ValueError) as error:
-        pickled = "constants.pkl" in str(error) or zipfile.is_zipfile(path)
+        pickled = "constants.pkl" in str(error) or _is_archive(path)
         reason = "it holds a state dict or a pickled module" if pickled else "unreadable"
         raise UserError(
             f"'{path}' is not a TorchScript file ({reason})",
             "give the model's code as MODEL and a state dict as --weights, or save it with torch.jit.save",
         ) from None
     return module
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return False
 
 
 def _prepared(module: torch.nn.Module, *, will_change: bool) -> tuple[torch.nn.Module, tuple[str, ...]]:

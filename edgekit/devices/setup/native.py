@@ -12,11 +12,12 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit import scratch
 from edgekit.devices.cache import cache_folder, locked
 from edgekit.devices.setup import ncnn_source
 from edgekit.devices.setup.compile import Progress, compile_project, silent
@@ -129,14 +130,14 @@ def build_ncnn(target: str, progress: Progress = silent) -> Path:
             with _making(path) as work:
                 compile_project(
                     source,
-                    Path(work) / "build",
-                    {**_settings(tools), "CMAKE_INSTALL_PREFIX": str(Path(work) / "made")},
+                    work / "build",
+                    {**_settings(tools), "CMAKE_INSTALL_PREFIX": str(work / "made")},
                     progress,
                     what=f"ncnn for {target}",
                     log=path.with_suffix(".log"),
                     install=True,
                 )
-                _keep(Path(work) / "made", path)
+                _keep(work / "made", path)
     return path
 
 
@@ -159,10 +160,10 @@ def build_runner(target: str, progress: Progress = silent, *, again: bool = Fals
                 "EDGEKIT_STATIC_RUNNER": "OFF" if target.startswith("ndk-") else "ON",
             }
             with _making(path) as work:
-                build = Path(work) / "build"
+                build = work / "build"
                 log = path.with_suffix(".log")
                 compile_project(CORE, build, settings, progress, what=f"the runner for {target}", log=log)
-                made = Path(work) / "made"
+                made = work / "made"
                 made.mkdir()
                 shutil.copy2(build / "edgekit_runner", made / "edgekit_runner")
                 _keep(made, path)
@@ -227,9 +228,9 @@ def _folder(environment: Mapping[str, str] | None = None) -> Path:
     return cache_folder(environment) / "native"
 
 
-def _making(path: Path) -> tempfile.TemporaryDirectory[str]:
+def _making(path: Path) -> AbstractContextManager[Path]:
     """Return a folder beside `path` for the work; what is half made goes with it."""
-    return tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent)
+    return scratch.folder("making", path.parent)
 
 
 def _keep(made: Path, path: Path) -> None:

@@ -6,9 +6,9 @@ import hashlib
 import shutil
 import sys
 import tarfile
-import tempfile
 from pathlib import Path
 
+from edgekit import scratch
 from edgekit.devices.setup.program import run_program
 from edgekit.errors import UserError
 
@@ -52,11 +52,11 @@ def _download(archive: Path) -> None:
 
 
 def _unpack(archive: Path, to: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".unpacking-") as folder:
+    with scratch.folder("unpacking", to.parent) as folder:
         with tarfile.open(archive) as content:
             content.extractall(folder, filter="data")
         shutil.rmtree(to, ignore_errors=True)
-        (Path(folder) / to.name).replace(to)
+        (folder / to.name).replace(to)
 
 
 def _sha256(path: Path) -> str:
