@@ -132,9 +132,10 @@ def _fit(rows: list[list[str]], terminal: Terminal) -> list[list[str]]:
     """Shorten the module paths, and leave out the types, where the terminal is narrow."""
     widths = [max(len(header), *(len(row[column]) for row in rows)) for column, header in enumerate(_HEADERS)]
     room = terminal.width - sum(widths[:_MODULE]) - 2 * (len(widths) - 1)
+    shortest = min(widths[_MODULE], _SHORTEST_MODULE)
     if room < min(widths[_MODULE], 2 * _SHORTEST_MODULE):
         room += widths[_TYPE] + 2
         rows = [["" if column == _TYPE else text for column, text in enumerate(row)] for row in rows]
-    if room < _SHORTEST_MODULE:
+    if room < shortest:
         return [[*row[:_MODULE], ""] for row in rows]
     return [[*row[:_MODULE], terminal.shorten(row[_MODULE], room, keep_end=True)] for row in rows]

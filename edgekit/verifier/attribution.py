@@ -149,7 +149,7 @@ def _conclude(
     blamed = tuple(name for name, error in errors.items() if error is not None and error <= limit)
     if blamed:
         paths = " or ".join(words[name] for name in blamed)
-        sentence = f"right without {paths}: the fault is in that path of ncnn"
+        sentence = f"it is right without {paths}: the fault is in that path of ncnn"
     else:
-        sentence = "wrong on every path of ncnn: the layer's own weights or parameters are at fault"
+        sentence = "it is wrong whichever kernel of ncnn computes it"
     return Attribution(layer.name, layer.index, diagnosis, blamed, sentence, dict(errors))

@@ -77,7 +77,9 @@ def _affine(y: Array, r: Array) -> tuple[float, str] | None:
     offset = float(y.mean() - factor * r.mean())
     if abs(factor - 1) < 1e-6:
         return _norm(y - r - offset), f"everything is shifted by {offset:.6g}"
-    return _norm(y - factor * r - offset), f"the result is {factor:.6g} times the reference plus {offset:.6g}"
+    sign = "plus" if offset >= 0 else "minus"
+    words = f"the result is {factor:.6g} times the reference {sign} {abs(offset):.6g}"
+    return _norm(y - factor * r - offset), words
 
 
 def _few_channels(y: Array, r: Array) -> tuple[float, str] | None:
@@ -92,8 +94,8 @@ def _few_channels(y: Array, r: Array) -> tuple[float, str] | None:
         return None
     rest = float(np.sqrt(np.sum(errors[order[count:]] ** 2)))
     names = ", ".join(str(index) for index in sorted(order[:count])[:6]) + (", ..." if count > 6 else "")
-    what = "channel" if count == 1 else "channels"
-    return rest, f"only {what} {names} of {y.shape[0]} differ" + ("s" if count == 1 else "")
+    what, end = (_slice(y), "s") if count == 1 else (f"{_slice(y)}s", "")
+    return rest, f"only {what} {names} of {y.shape[0]} differ{end}"
 
 
 def _channel_order(y: Array, r: Array) -> tuple[float, str] | None:
@@ -110,7 +112,8 @@ def _channel_order(y: Array, r: Array) -> tuple[float, str] | None:
         return None
     pairs = [f"{index}<-{source[index]}" for index in np.flatnonzero(source != np.arange(y.shape[0]))[:4]]
     more = ", ..." if moved > 4 else ""
-    return _norm(mine - theirs[source]), f"{moved} channels stand in another order ({', '.join(pairs)}{more})"
+    words = f"{moved} {_slice(y)}s stand in another order ({', '.join(pairs)}{more})"
+    return _norm(mine - theirs[source]), words
 
 
 def _channel_affine(y: Array, r: Array) -> tuple[float, str] | None:
@@ -125,10 +128,10 @@ def _channel_affine(y: Array, r: Array) -> tuple[float, str] | None:
     residual = _norm(centred_y - factor[:, None] * centred_r)
     low, high = float(factor.min()), float(factor.max())
     if np.allclose(factor, 1, atol=1e-5):
-        return residual, "each channel is shifted by a constant of its own: the bias is wrong"
+        return residual, f"each {_slice(y)} is shifted by a constant of its own: the bias is wrong"
     if high - low < 1e-4 * abs(high):
-        return residual, f"each channel is multiplied by {high:.6g} and shifted by a constant of its own"
-    return residual, f"each channel is scaled by a factor of its own, {low:.4g} to {high:.4g}"
+        return residual, f"each {_slice(y)} is multiplied by {high:.6g} and shifted by a constant of its own"
+    return residual, f"each {_slice(y)} is scaled by a factor of its own, {low:.4g} to {high:.4g}"
 
 
 def _moved(y: Array, r: Array) -> tuple[float, str] | None:
@@ -162,7 +165,9 @@ def _border(y: Array, r: Array) -> tuple[float, str] | None:
         if min(y.shape[-2:]) > 2 * width and y[inner].size > y.size // 4:
             residual = _norm((y - r)[inner])
             if residual <= _EXPLAINED * _norm(y - r):
-                return 0.0, f"only the outer {width} pixels differ: the padding's value or mode"
+                what = "outermost pixel" if width == 1 else f"outer {width} pixels"
+                verb = "differs" if width == 1 else "differ"
+                return 0.0, f"only the {what} on each side {verb}: the padding's value or mode"
     return None
 
 
@@ -183,6 +188,11 @@ def _where(y: Array, r: Array) -> str | None:
     size = np.abs(y - r)
     share = float(np.mean(size > 0.01 * size.max()))
     return f"the error sits in {share:.1%} of the numbers" if share < 0.05 else None
+
+
+def _slice(array: Array) -> str:
+    """What ncnn calls the outermost axis: channels of a picture, rows of a matrix."""
+    return "channel" if array.ndim > 2 else "row"
 
 
 def _fingerprint(rows: Array) -> Array:

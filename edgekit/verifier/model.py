@@ -96,6 +96,8 @@ class LayerResult:
     """Which sample the metrics are of: the worst one for this layer."""
     why: str | None = None
     """Of a culprit: how its result differs, and whether a kernel path of ncnn is to blame."""
+    remedy: str | None = None
+    """Of a culprit: the one change of it that was tried and makes it right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from edgekit.devices import Device, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import PRECISIONS
-from edgekit.verifier.attribution import Attribution, attribute
+from edgekit.verifier.explain import explain
 from edgekit.verifier.foreign import Foreign, align_foreign, is_foreign
 from edgekit.verifier.inputs import NamedInputs, read_inputs
 from edgekit.verifier.judge import Judge, report
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     import torch
 
     from edgekit.sources.inputs import InputSpec
-
-_MOST_EXPLAINED = 16
 
 
 def verify(
@@ -86,7 +84,7 @@ def verify(
         alignment, samples, stream = new.alignment, new.samples, new.stream
         warnings += new.warnings
     names = {output.blob: output.name for output in opened.manifest.outputs}
-    verdict = verify_artefact(str(opened.path), artefact, alignment, samples, names, warnings)
+    verdict = verify_artefact(str(opened.path), artefact, alignment, samples, names, warnings, remedies=True)
     if repro is not None:
         verdict = _write_repro(repro, verdict, artefact, alignment, samples)
     return with_stream(verdict, stream)
@@ -102,7 +100,7 @@ def _verify_foreign(
     stored = narrow_weights(foreign.graph)
     artefact = Artefact(foreign.graph, foreign.param, foreign.weights, device, precision, threads, stored)
     verdict = verify_artefact(
-        str(foreign.param), artefact, foreign.alignment, foreign.samples, foreign.outputs
+        str(foreign.param), artefact, foreign.alignment, foreign.samples, foreign.outputs, remedies=True
     )
     if repro is not None:
         verdict = _write_repro(repro, verdict, artefact, foreign.alignment, foreign.samples)
@@ -150,35 +148,17 @@ def verify_artefact(
     samples: Sequence[Sample],
     outputs: dict[str, str],
     warnings: Sequence[str] = (),
+    *,
+    remedies: bool = False,
 ) -> VerifyReport:
-    """Judge an artefact on samples that are already at hand; `outputs` maps blobs to output names."""
+    """Judge an artefact on samples that are already at hand; `outputs` maps blobs to output names.
+
+    `remedies` also tries what would make a culprit right, which takes one more run of ncnn.
+    """
     measurements = measure(artefact, alignment, samples, list(outputs))
     judge = Judge(artefact, alignment, samples, measurements)
     verdict = report(target, judge, outputs, warnings)
-    guilty = [layer for layer in verdict.layers if layer.status is Status.FAIL][:_MOST_EXPLAINED]
-    attributions = [
-        each
-        for number in sorted({layer.sample for layer in guilty})
-        for each in attribute(
-            artefact,
-            alignment,
-            samples[number],
-            [layer.index for layer in guilty if layer.sample == number],
-        )
-    ]
-    return explained(verdict, attributions)
-
-
-def explained(verdict: VerifyReport, attributions: Sequence[Attribution]) -> VerifyReport:
-    """Add to every culprit why it is wrong."""
-    if not attributions:
-        return verdict
-    why = {
-        each.index: each.sentence if each.diagnosis is None else f"{each.diagnosis}; {each.sentence}"
-        for each in attributions
-    }
-    layers = tuple(replace(layer, why=why.get(layer.index)) for layer in verdict.layers)
-    return replace(verdict, layers=layers, extra={**verdict.extra, "attribution": tuple(attributions)})
+    return explain(verdict, artefact, alignment, samples, remedies=remedies)
 
 
 def check_precision(precision: str) -> None:

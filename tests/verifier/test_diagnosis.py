@@ -39,7 +39,7 @@ def one_channel() -> np.ndarray:
         (REFERENCE + 0.3, REFERENCE, "everything is shifted by 0.3"),
         (swapped(), REFERENCE, "2 channels stand in another order (2<-5, 5<-2)"),
         (one_channel(), REFERENCE, "only channel 3 of 16 differs"),
-        (bordered(), REFERENCE, "only the outer 1 pixels differ: the padding's value or mode"),
+        (bordered(), REFERENCE, "only the outermost pixel on each side differs: the padding's value or mode"),
         (np.roll(REFERENCE, 1, -1), REFERENCE, "the picture is moved by 0 rows, 1 columns"),
         (REFERENCE[..., ::-1], REFERENCE, "the picture is mirrored left to right"),
         (REFERENCE, np.maximum(REFERENCE, 0), "an activation is missing or has other bounds"),

@@ -1,0 +1,85 @@
+"""Say of every culprit why it is wrong: how its result differs, which path of ncnn, which parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from edgekit.alignment.model import Alignment
+from edgekit.alignment.sample import Sample
+from edgekit.graph import Layer
+from edgekit.verifier.attribution import Attribution, attribute
+from edgekit.verifier.model import LayerResult, Status, VerifyReport
+from edgekit.verifier.remedy import find_remedies
+from edgekit.verifier.run import Artefact
+
+_MOST_EXPLAINED = 16
+
+
+def explain(
+    verdict: VerifyReport,
+    artefact: Artefact,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+    *,
+    remedies: bool = True,
+) -> VerifyReport:
+    """Run the first culprits alone, in several ways, and add what that shows.
+
+    `remedies` tries what could have been meant in place of a layer that is wrong on every path.
+    """
+    guilty = [layer for layer in verdict.layers if layer.status is Status.FAIL][:_MOST_EXPLAINED]
+    if not guilty:
+        return verdict
+    found = {each.index: each for each in _attributions(guilty, artefact, alignment, samples)}
+    own = {
+        layer.index: layer.sample
+        for layer in guilty
+        if layer.index not in found or not found[layer.index].blamed
+    }
+    mended = find_remedies(artefact, alignment, samples, own) if remedies and own else {}
+    layers = tuple(
+        replace(
+            layer,
+            why=_why(artefact.graph.layers[layer.index], found.get(layer.index), mended.get(layer.index)),
+            remedy=mended.get(layer.index),
+        )
+        for layer in verdict.layers
+    )
+    extra: Mapping[str, object] = {**verdict.extra, "attribution": tuple(found.values())}
+    return replace(verdict, layers=layers, extra=extra)
+
+
+def _attributions(
+    guilty: Sequence[LayerResult], artefact: Artefact, alignment: Alignment, samples: Sequence[Sample]
+) -> list[Attribution]:
+    return [
+        each
+        for number in sorted({layer.sample for layer in guilty})
+        for each in attribute(
+            artefact,
+            alignment,
+            samples[number],
+            [layer.index for layer in guilty if layer.sample == number],
+        )
+    ]
+
+
+def _why(layer: Layer, found: Attribution | None, remedy: str | None) -> str | None:
+    """Return the sentences, without the first one's capital and the last one's full stop."""
+    if found is None:
+        return None
+    parts = [] if found.diagnosis is None else [found.diagnosis]
+    if found.blamed:
+        parts.append(found.sentence)
+    elif remedy is not None:
+        parts.append(f"it is right with {remedy}")
+    else:
+        parts.append(f"it is wrong whichever kernel of ncnn computes it: its {_parts_of(layer)} are at fault")
+    return ". ".join([parts[0], *(part[:1].upper() + part[1:] for part in parts[1:])])
+
+
+def _parts_of(layer: Layer) -> str:
+    parts = ["weights"] if layer.weights else []
+    parts += ["inputs"] if len(layer.inputs) > 1 else []
+    return " or ".join([*parts, "parameters"])

@@ -1,0 +1,146 @@
+"""What would make a culprit right: run every variant of it alone and keep the first that agrees with PyTorch.
+
+All variants of all culprits lie in one net that no layer of them shares, so that one worker tries them all.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgekit.alignment.model import Alignment, LayerAlignment
+from edgekit.alignment.sample import Sample
+from edgekit.alignment.scaled import ScaledCase
+from edgekit.devices import WorkerCrashed, WorkerError
+from edgekit.errors import UserError
+from edgekit.formats import ncnn
+from edgekit.graph import Graph, Layer
+from edgekit.numerics.floors import floor
+from edgekit.numerics.metrics import Array, compare
+from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
+from edgekit.verifier.limits import Limits
+from edgekit.verifier.run import Artefact
+from edgekit.verifier.variants import Variant, variants
+
+_MOST_BYTES = 64 << 20
+"""Of weights in the net of all variants."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """One variant of one culprit in the net, its blobs named after it."""
+
+    name: str
+    entry: LayerAlignment
+    variant: Variant
+
+
+def find_remedies(
+    artefact: Artefact, alignment: Alignment, samples: Sequence[Sample], culprits: Mapping[int, int]
+) -> dict[int, str]:
+    """Return layer index -> the words of the variant that is right; nothing where none is.
+
+    `culprits` maps the layer's index to the sample on which it is worst. A variant has to agree on that
+    sample and, where the layer has one, on its scaled input.
+    """
+    trials = list(_trials(artefact, alignment, samples, culprits))
+    if not trials:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="edgekit-remedy-") as folder:
+        param, weights = Path(folder) / "variants.param", Path(folder) / "variants.bin"
+        cases = [case for trial in trials for case in _cases(trial, alignment, samples, culprits)]
+        try:
+            ncnn.write(_net(trials), param, weights)
+            reply = run_cases(artefact.device, param, weights, cases, PRECISIONS[artefact.precision])
+        except (WorkerCrashed, WorkerError, UserError):  # a variant that ncnn cannot even load
+            return {}
+    reply.close()
+    limits = Limits(artefact.graph, alignment, samples, artefact.precision, artefact.stored)
+    found: dict[int, str] = {}
+    for trial in trials:
+        index = trial.entry.index
+        if index not in found and _agrees(trial, reply.tensors, samples, culprits[index], limits):
+            found[index] = trial.variant.words
+    return found
+
+
+def _trials(
+    artefact: Artefact, alignment: Alignment, samples: Sequence[Sample], culprits: Mapping[int, int]
+) -> Iterator[_Trial]:
+    """Every variant that can be run: of layers that run on inputs of their own."""
+    left = _MOST_BYTES
+    for index, number in culprits.items():
+        entry, layer = alignment.layers[index], artefact.graph.layers[index]
+        if sorted(entry.anchors) != sorted(layer.inputs) or len(entry.outputs) != 1:
+            continue
+        size = sum(weight.data.nbytes for weight in layer.weights)
+        given, wanted = _range(samples[number], entry, layer.inputs[0])
+        for count, variant in enumerate(variants(layer, given, wanted)):
+            left -= size
+            if left < 0:
+                return
+            yield _Trial(f"{index}v{count}", entry, variant)
+
+
+def _range(sample: Sample, entry: LayerAlignment, first: str) -> tuple[Array, Array]:
+    """The layer's first input and its output, where its bounds show: scaled up if it has that."""
+    (blob,) = entry.outputs
+    for case in _scaled(sample, entry):
+        return case.inputs[first], case.outputs[blob]
+    return sample.blobs[first], sample.blobs[blob]
+
+
+def _scaled(sample: Sample, entry: LayerAlignment) -> list[ScaledCase]:
+    return [case for case in sample.scaled if case.layer == entry.index]
+
+
+def _net(trials: Sequence[_Trial]) -> Graph:
+    layers: list[Layer] = []
+    for trial in trials:
+        names = [f"{trial.name}_{blob}" for blob in trial.entry.anchors]
+        layers += [Layer("Input", name, (), (name,)) for name in names]
+        layer = trial.variant.layer
+        read = tuple(f"{trial.name}_{blob}" for blob in layer.inputs)
+        layers.append(replace(layer, name=trial.name, inputs=read, outputs=(trial.name,), text=None))
+    return Graph(tuple(layers))
+
+
+def _cases(
+    trial: _Trial, alignment: Alignment, samples: Sequence[Sample], culprits: Mapping[int, int]
+) -> Iterator[Case]:
+    sample = samples[culprits[trial.entry.index]]
+    yield _case(trial.name, trial, alignment, sample.blobs)
+    for case in _scaled(sample, trial.entry):
+        yield _case(f"{trial.name}s", trial, alignment, case.inputs)
+
+
+def _case(name: str, trial: _Trial, alignment: Alignment, blobs: Mapping[str, Array]) -> Case:
+    feeds = {
+        f"{trial.name}_{blob}": Feed(blobs[blob], alignment.blobs[blob].layout.batch_axis)
+        for blob in trial.entry.anchors
+    }
+    return Case(name, feeds, (trial.name,))
+
+
+def _agrees(
+    trial: _Trial, tensors: Mapping[str, Array], samples: Sequence[Sample], number: int, limits: Limits
+) -> bool:
+    (blob,) = trial.entry.outputs
+    sample = samples[number]
+    wanted = [(trial.name, sample.blobs[blob], limits.isolated(blob, number))]
+    wanted += [
+        (f"{trial.name}s", case.outputs[blob], floor(case.noise[blob], limits.precision, limits.sums(blob)))
+        for case in _scaled(sample, trial.entry)
+    ]
+    return all(
+        _within(tensors.get(f"{name}:{trial.name}"), expected, limit) for name, expected, limit in wanted
+    )
+
+
+def _within(actual: Array | None, expected: Array, limit: float) -> bool:
+    if actual is None:
+        return False
+    found = compare(actual, expected)
+    return found.metrics is not None and found.finding is None and found.metrics.max_abs <= limit
