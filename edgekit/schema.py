@@ -80,7 +80,26 @@ def write_json(value: object, path: str | os.PathLike[str]) -> Path:
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> Path:
-    """Write `text` as UTF-8 to `path`, whole or not at all, and return the path.
+    """Write `text` as UTF-8 to `path`; see `write_bytes`."""
+    return write_bytes(text.encode("utf-8"), path)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a path before the work for it is done: a folder, or something below a file.
+
+    Raises:
+        UserError: nothing can be written there.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise UserError(f"'{target}' is a folder", "name a file")
+    above = next(each for each in target.absolute().parents if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(f"cannot write '{target}' in '{above}'", "name a file that can be written")
+
+
+def write_bytes(data: bytes, path: str | os.PathLike[str]) -> Path:
+    """Write `data` to `path`, whole or not at all, and return the path.
 
     The folder is made where it is missing. A path that is no regular file (`/dev/null`, a pipe) is
     written in place, because a rename would replace it.
@@ -93,9 +112,9 @@ def write_text(text: str, path: str | os.PathLike[str]) -> Path:
         raise UserError(f"'{target}' is a folder", "name a file")
     try:
         if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(data)
         else:
-            _replace(text.encode("utf-8"), Path(os.path.realpath(target)))
+            _replace(data, Path(os.path.realpath(target)))
     except OSError as error:
         raise UserError(
             f"cannot write '{target}': {error.strerror or error}", "name a file that can be written"

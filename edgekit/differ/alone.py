@@ -15,6 +15,7 @@ P1, P2, P3 = Severity.P1, Severity.P2, Severity.P3
 
 _BATCH_NORMS = ("batch_norm", "BatchNormalization")
 _FOLDED = "BatchNorm, folded into the convolution"
+_NO_NORM = "none"
 _UNKNOWN_NORM = "none, or a BatchNorm folded into the convolution"
 _KINDS = {
     "norm": ("normalization", P2, "the values are not normalised in the same way"),
@@ -108,6 +109,7 @@ def _small(op: Op, found: Matching, *, on_left: bool) -> Change:
     if op.kind == "norm":
         partner = _fed_by(op, found, on_left=on_left)
         other_value = _norm_of(partner)
+        partner = None if other_value == _NO_NORM else partner
     if op.kind == "activation":
         impact = words.ranges(*((op, None) if on_left else (None, op))) or impact
     left, right = (op, partner) if on_left else (partner, op)
@@ -136,9 +138,9 @@ def _fed_by(op: Op, found: Matching, *, on_left: bool) -> Op | None:
 
 def _norm_of(partner: Op | None) -> str:
     if partner is None:
-        return "none"
+        return _NO_NORM
     if any(name in operation.op for operation in partner.module_ops for name in _BATCH_NORMS):
         return _FOLDED
     if partner.module_ops:
-        return "none"
-    return _UNKNOWN_NORM if partner.kind in ("conv", "deconv", "linear") else "none"
+        return _NO_NORM
+    return _UNKNOWN_NORM if partner.kind in ("conv", "deconv", "linear") else _NO_NORM

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgekit.differ.model import Severity
 from edgekit.differ.structure import Op
 
-_WEIGHTED = frozenset({"conv", "deconv", "linear", "recurrent", "embed", "custom", "constant"})
+_WEIGHTED = frozenset({"conv", "deconv", "linear", "recurrent", "attention", "embed", "custom", "constant"})
 _COMMUTATIVE = frozenset({"add", "mul", "max", "min"})
 
 

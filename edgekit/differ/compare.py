@@ -258,6 +258,20 @@ def _recurrent(left: Op, right: Op) -> Iterator[Found]:
         )
 
 
+def _attention(left: Op, right: Op) -> Iterator[Found]:
+    mine, theirs = left.facts, right.facts
+    if any(mine[name] != theirs[name] for name in ("out", "keys", "values")):
+        widths = ("/".join(str(op.facts[name]) for name in ("out", "keys", "values")) for op in (left, right))
+        yield "channels", next(widths), next(widths), P1, "the weights of this layer do not fit"
+    if mine["heads"] != theirs["heads"]:
+        impact = "the weights fit, but channels meet in other groups"
+        yield "groups", f"{mine['heads']} heads", f"{theirs['heads']} heads", P1, impact
+    for name in ("mask", "scale"):
+        if mine[name] != theirs[name]:
+            values = [words.parameters(op, [name]) for op in (left, right)]
+            yield "parameters", values[0], values[1], P1, "the attention weighs its values otherwise"
+
+
 def _embed(left: Op, right: Op) -> Iterator[Found]:
     if left.facts != right.facts:
         yield "channels", words.title(left), words.title(right), P1, "the weights of this layer do not fit"
@@ -324,6 +338,7 @@ def _nothing(left: Op, right: Op) -> Iterator[Found]:
 
 _RULES: Mapping[str, Callable[[Op, Op], Iterator[Found]]] = {
     "activation": _activation,
+    "attention": _attention,
     "binary": _binary,
     "concat": _concat,
     "constant": _constant,

@@ -106,6 +106,7 @@ _RULES: Mapping[str, Rule] = {
     "Input": structure.of_kind("input"),
     "Interp": windows.interp,
     "MemoryData": structure.constant,
+    "MultiHeadAttention": windows.attention,
     "Padding": windows.padding,
     "Permute": structure.permute,
     "Reduction": elementwise.reduction,

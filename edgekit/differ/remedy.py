@@ -15,7 +15,7 @@ from edgekit.differ.structure import Op, Structure
 if TYPE_CHECKING:
     from edgekit.sources.sites import Site
 
-_BUILT = frozenset({"conv", "deconv", "linear", "recurrent", "embed"})
+_BUILT = frozenset({"conv", "deconv", "linear", "recurrent", "attention", "embed"})
 _BY_CONSTRUCTOR = frozenset({"channels", "kernel", "stride", "padding", "dilation", "groups", "layer"})
 _BATCH_NORM = "nn.BatchNorm2d(C)"
 
@@ -56,8 +56,8 @@ class Advisor:
             return f"use {write(wanted)} instead of {write(own)}"
         if kind == "bias":
             return f"make it with bias={wanted.facts['bias']}"
-        if kind in _BY_CONSTRUCTOR and wanted.kind in _BUILT:
-            return f"make it {torch_code.code(wanted)}"
+        if wanted.kind in _BUILT and (kind in _BY_CONSTRUCTOR or wanted.kind in ("recurrent", "attention")):
+            return f"make it {_spelled_as(own, wanted)}"
         if kind in ("pooling", "resampling", "padding", "layer"):
             return f"use {torch_code.code(wanted)} instead of {torch_code.code(own)}"
         value, old = change.left_value, change.right_value
@@ -72,8 +72,11 @@ class Advisor:
 
     def _addition(self, wanted: Op, companions: tuple[Op, ...]) -> str:
         made = ", then ".join(self._code(op) for op in (wanted, *companions) if op.kind != "pad")
-        anchor = self._before(wanted)
-        return f"add {made}" + (f" after {self._located(anchor)}" if anchor is not None else "")
+        joined = [self._before(wanted, operand) for operand in range(len(wanted.inputs))]
+        anchors = list(dict.fromkeys(self._located(op) for op in joined if op is not None))
+        if len(joined) > 1 and len(anchors) > 1:
+            return f"add {made}, of {' and '.join(anchors)}"
+        return f"add {made}" + (f" after {anchors[0]}" if anchors else "")
 
     def _located(self, op: Op) -> str:
         line = self._line(op)
@@ -92,13 +95,19 @@ class Advisor:
 
     def _removal(self, own: Op, companions: tuple[Op, ...]) -> str:
         with_it = [words.title(op) for op in companions]
-        return f"remove {torch_code.code(own)}" + (f", with {' and '.join(with_it)}" if with_it else "")
+        return f"remove {_spelled_as(own, own)}" + (f", with {' and '.join(with_it)}" if with_it else "")
 
     def _wiring(self, change: Change) -> str | None:
         feeds = change.feeds[0] if self.changes_right else change.feeds[1]
         if not feeds:
             return None
-        return f"feed it {' and '.join(self._label(op) for op in feeds)} instead"
+        return f"feed it {' and '.join(self._described(op) for op in feeds)} instead"
+
+    def _described(self, op: Op) -> str:
+        """Return a layer by its path, and what is called as a function by what it is and where."""
+        if op.kind == "input" or op.source is None or self._is_layer(op):
+            return self._label(op)
+        return f"the {words.title(op)} of {self._located(op)}"
 
     def _norm(self, op: Op) -> str:
         if op.kind != "norm":
@@ -106,11 +115,11 @@ class Advisor:
         facts = {**op.facts, "channels": "C"}
         return torch_code.norm_of(facts, op.shape)
 
-    def _before(self, wanted: Op) -> Op | None:
-        """Return the operation of the PyTorch side after which something is missing."""
+    def _before(self, wanted: Op, operand: int = 0) -> Op | None:
+        """Return the operation of the PyTorch side that gives an operand of something missing."""
         theirs, mine = self._structures()
         partners = self.found.pairs if self.changes_right else self.found.back
-        pending = [producer for producer, _ in wanted.inputs[:1]]
+        pending = [producer for producer, _ in wanted.inputs[operand : operand + 1]]
         while pending:
             index = pending.pop()
             if index in partners:
@@ -147,3 +156,11 @@ class Advisor:
         if op.source is None:
             return op.name
         return op.source.module or "forward"
+
+
+def _spelled_as(own: Op, wanted: Op) -> str:
+    """Write a layer as the PyTorch side does: on a single pixel a convolution is a linear layer to ncnn."""
+    convolves = own.source is not None and "conv" in own.source.op.lower()
+    if wanted.kind == "linear" and convolves:
+        return torch_code.pointwise(wanted, own.type)
+    return torch_code.code(wanted)

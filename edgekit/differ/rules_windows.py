@@ -119,3 +119,17 @@ def recurrent(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lower
 def embed(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
     """Lower an embedding."""
     return "embed", {"in": weight_layout(layer)[0].shape[0], "out": params.integer("num_output")}
+
+
+def attention(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
+    """Lower attention with its projections; a scale of 1/sqrt(head dimension) follows from the heads."""
+    width, heads = params.integer("embed_dim"), params.integer("num_heads")
+    scale, usual = params.number("scale"), (heads / width) ** 0.5 if width and heads else 0.0
+    return "attention", {
+        "out": width,
+        "heads": heads,
+        "keys": params.integer("kdim"),
+        "values": params.integer("vdim"),
+        "mask": bool(params.integer("attn_mask")),
+        "scale": None if abs(scale - usual) < 1e-4 * usual else rounded(scale),
+    }

@@ -12,6 +12,7 @@ _WORTH = {
     "deconv": 4.0,
     "linear": 4.0,
     "recurrent": 4.0,
+    "attention": 4.0,
     "embed": 4.0,
     "matmul": 2.0,
     "custom": 2.0,
@@ -38,6 +39,7 @@ _COSTS = {
     "pads": 0.2,
     "type": 1.5,
     "hidden": 1.0,
+    "heads": 0.4,
 }
 _ANOTHER_KIND_OF_GROUPS = 2.0
 _OTHER_GROUPS = 0.8
@@ -58,7 +60,7 @@ def similarity(left: Op, right: Op) -> float:
     if left.kind == "input":
         return FORBIDDEN
     full = worth(left)
-    if left.kind in ("conv", "deconv", "linear", "recurrent", "embed"):
+    if left.kind in ("conv", "deconv", "linear", "recurrent", "attention", "embed"):
         return max(full - _weighted(left, right), _LEAST)
     if left.kind in ("custom", "other") and left.facts["type"] != right.facts["type"]:
         return FORBIDDEN

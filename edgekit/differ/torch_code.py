@@ -46,9 +46,25 @@ def _linear(op: Op) -> str:
     return f"nn.Linear({facts['in']}, {facts['out']}{'' if facts['bias'] else ', bias=False'})"
 
 
+def pointwise(op: Op, layer_type: str) -> str:
+    """Return a linear layer as the convolution that it is on a single pixel; `layer_type` is ncnn's."""
+    facts, axes = op.facts, 1 if layer_type.endswith("1D") else 2
+    return f"nn.Conv{axes}d({facts['in']}, {facts['out']}, 1{'' if facts['bias'] else ', bias=False'})"
+
+
 def _recurrent(op: Op) -> str:
     both = ", bidirectional=True" if op.facts["direction"] == "bidirectional" else ""
     return f"nn.{op.facts['type']}({op.facts['in']}, {op.facts['hidden']}{both})"
+
+
+def _attention(op: Op) -> str:
+    facts = op.facts
+    others = "".join(
+        f", {name}={facts[key]}"
+        for name, key in (("kdim", "keys"), ("vdim", "values"))
+        if facts[key] != facts["out"]
+    )
+    return f"nn.MultiheadAttention({facts['out']}, {facts['heads']}{others})"
 
 
 def _binary(op: Op) -> str:
@@ -182,6 +198,7 @@ def _pad(op: Op) -> str:
 
 _CODES: Mapping[str, Callable[[Op], str]] = {
     "activation": activation,
+    "attention": _attention,
     "binary": _binary,
     "concat": lambda op: "torch.cat(...)",
     "conv": _convolution,

@@ -62,6 +62,10 @@ def _recurrent(op: Op) -> str:
     return f"{op.facts['type']} {op.facts['in']} -> {op.facts['hidden']}{direction}"
 
 
+def _attention(op: Op) -> str:
+    return f"attention {op.facts['out']}, {op.facts['heads']} heads"
+
+
 def _input(op: Op) -> str:
     return "input" if op.shape is None else f"input {format_shape(op.shape)}"
 
@@ -220,6 +224,7 @@ def plain(value: Any) -> str:
 
 _TITLES: Mapping[str, Callable[[Op], str]] = {
     "activation": activation,
+    "attention": _attention,
     "binary": binary,
     "concat": lambda op: "Concat",
     "constant": lambda op: f"constant {format_shape(op.facts['shape'])}",

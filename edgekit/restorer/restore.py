@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit import scratch
+from edgekit import schema, scratch
 from edgekit.devices import Device, open_device
 from edgekit.differ import DiffReport, diff
 from edgekit.differ.change import Change
@@ -19,7 +19,6 @@ from edgekit.differ.changes import all_changes
 from edgekit.differ.diff import Aligned, aligned, report_of
 from edgekit.differ.sides import is_ncnn, side_of
 from edgekit.errors import EdgekitError, UserError, require
-from edgekit.files import write_files
 from edgekit.inspector import Opened, open_model
 from edgekit.inspector.rows import storage
 from edgekit.restorer.model import NotRestored, Restored, StructuresDiffer
@@ -70,6 +69,7 @@ def weights(
     target = Path(out)
     if target.suffix != ".safetensors":
         raise UserError(f"'{target}' does not end in .safetensors", "name the file so: it is what is written")
+    schema.check_writable(target)
     step("reading the binary")
     binary = _binary(ncnn)
     require("torch", "torch")
@@ -84,16 +84,8 @@ def weights(
     with scratch.folder() as folder:
         work = _Work(binary, request, folder, open_device(device), step)
         result, state = work.run(model)
-    _save(safetensors.save(state), target)
+    schema.write_bytes(safetensors.save(state), target)
     return replace(result, path=target)
-
-
-def _save(data: bytes, target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write '{target}': {error.strerror}", "name another file with -o") from None
-    write_files([(target, [data])])
 
 
 def _binary(path: str | os.PathLike[str]) -> Opened:
