@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from edgekit.differ.diff import diff
     from edgekit.exporter import export
     from edgekit.inspector.inspect import inspect
+    from edgekit.repairer.repair import repair
     from edgekit.restorer.restore import weights
     from edgekit.verifier.verify import verify
 
 __version__ = "0.1.0"
 __all__ = [
-    "EdgekitError", "UserError", "__version__", "bench", "diff", "export", "inspect", "verify", "weights",
+    "EdgekitError", "UserError", "__version__", "bench", "diff", "export", "inspect", "repair", "verify",
+    "weights",
 ]  # fmt: skip
 
 _HOME_OF = {
@@ -32,6 +34,7 @@ _HOME_OF = {
     "diff": "edgekit.differ",
     "export": "edgekit.exporter",
     "inspect": "edgekit.inspector",
+    "repair": "edgekit.repairer",
     "verify": "edgekit.verifier",
     "weights": "edgekit.restorer",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.cli import args as shared
+from edgekit.cli.half import add_half, check_half, forecasts_of, run_repair
 from edgekit.cli.output import check_destinations, deliver
 from edgekit.cli.progress import StatusLine
 from edgekit.errors import EXIT_CHECK_FAILED, EXIT_OK, UserError
@@ -22,9 +23,11 @@ _EPILOG = """\
   edgekit verify build/mobilenet_v2 --precision fp16 --html build/verify.html
   edgekit verify build/mobilenet_v2 --precision fp16 --device qemu:cortex-a53 --device qemu:cortex-a76
   edgekit verify build/mobilenet_v2 --inputs photos.npz --ladder
+  edgekit verify build/mobilenet_v2 --forecast fp16 --forecast bf16
+  edgekit verify build/mobilenet_v2 --repair fp16 -o build/mobilenet_v2_phone
   edgekit verify shipped.param --model net.py:Net --input x=1x3x224x224 --weights net.pt
 
-exit codes: 0 the same model within rounding, 1 a layer or an output diverges
+exit codes: 0 the same model within rounding, 1 a layer or an output diverges, or is forecast to
 """
 
 
@@ -67,6 +70,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser.add_argument(
         "--ladder", action="store_true", help="compare every stage of the conversion with the one before"
     )
+    add_half(parser)
     parser.add_argument("--all", action="store_true", help="show every layer in the table")
     shared.add_files(parser, "json", "html", "junit")
 
@@ -80,16 +84,22 @@ def _thread_count(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Verify, report, and return 1 when a layer or an output diverges."""
     check_destinations(args)
+    check_half(args)
+    if args.repair is not None:
+        return run_repair(args)
     devices = list(dict.fromkeys(args.device or ["local"]))
     if len(devices) > 1:
         return _compare_devices(args, devices)
     args.device = devices[0]
+    from edgekit.forecaster import with_forecasts
+    from edgekit.report.forecast_text import forecast_text
     from edgekit.report.terminal import Terminal
     from edgekit.report.verify_html import verify_html
     from edgekit.report.verify_junit import verify_junit
     from edgekit.report.verify_text import verify_text
 
-    report, folder = _verify(args), Path.cwd()
+    forecasts, folder = forecasts_of(args), Path.cwd()
+    report, terminal = with_forecasts(_verify(args), forecasts), Terminal.of(sys.stdout)
     notes = (
         [f"{args.repro}: the worst culprit alone, runnable with ncnn and numpy"]
         if args.repro and not report.passed
@@ -97,12 +107,14 @@ def run(args: argparse.Namespace) -> int:
     )
     deliver(
         args,
-        text=verify_text(report, Terminal.of(sys.stdout), everything=args.all, folder=folder, notes=notes),
+        text=verify_text(report, terminal, everything=args.all, folder=folder, notes=notes)
+        + forecast_text(forecasts, terminal, folder, args.bundle),
         document=report.to_json(),
         html=lambda: verify_html(report, folder),
         junit=lambda: verify_junit(report, folder),
     )
-    return EXIT_OK if report.passed else EXIT_CHECK_FAILED
+    holds = report.passed and all(each.holds for each in forecasts)
+    return EXIT_OK if holds else EXIT_CHECK_FAILED
 
 
 def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
@@ -110,7 +122,7 @@ def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
     from edgekit.devices import open_device
     from edgekit.report.verify_devices_text import devices_json, devices_text
 
-    for option in ("html", "junit", "repro", "ladder"):
+    for option in ("html", "junit", "repro", "ladder", "forecast"):
         if getattr(args, option):
             raise UserError(f"--{option} takes one --device", "leave it out, or name one device")
     for device in devices:

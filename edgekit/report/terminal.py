@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import textwrap
 from dataclasses import dataclass
 from typing import Self, TextIO
 
@@ -37,6 +38,12 @@ class Terminal:
             return text
         codes = ";".join(_CODES[style] for style in styles)
         return f"\x1b[{codes}m{text}\x1b[0m"
+
+    def wrap(self, text: str, first: str = "", later: str = "") -> list[str]:
+        """Return the lines of `text` at the width, `first` before the first, `later` before the others."""
+        return textwrap.wrap(
+            printable(text), self.width, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
+        )
 
     def shorten(self, text: str, width: int, *, keep_end: bool = False) -> str:
         """Return `text` in at most `width` columns, dots in place of its end or its beginning."""

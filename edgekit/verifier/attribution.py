@@ -16,8 +16,9 @@ from typing import Any
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.numerics.floors import floor
-from edgekit.numerics.metrics import Array, compare
-from edgekit.runtimes.ncnn import FP32, PRECISIONS, Case, Feed, run_cases
+from edgekit.numerics.metrics import compare
+from edgekit.runtimes.ncnn import PRECISIONS
+from edgekit.verifier.alone import Answer, run_alone
 from edgekit.verifier.diagnosis import diagnose
 from edgekit.verifier.run import Artefact
 
@@ -54,10 +55,6 @@ class Attribution:
     errors: Mapping[str, float | None]
 
 
-Answer = Mapping[str, Array | None]
-"""What ncnn gave for each output blob of a layer that ran alone."""
-
-
 def attribute(
     artefact: Artefact, alignment: Alignment, sample: Sample, culprits: Sequence[int]
 ) -> tuple[Attribution, ...]:
@@ -73,9 +70,9 @@ def attribute(
     ]
     if artefact.threads > 1:
         trials.append(("threads", "running on several threads", dict(base), 1))
-    plain = _run(artefact, alignment, sample, layers, base, artefact.threads)
+    plain = run_alone(artefact, alignment, sample, layers, base, artefact.threads)
     switched = {
-        name: _run(artefact, alignment, sample, layers, options, threads)
+        name: run_alone(artefact, alignment, sample, layers, options, threads)
         for name, _, options, threads in trials
     }
     words = {name: text for name, text, _, _ in trials}
@@ -89,32 +86,6 @@ def attribute(
         )
         for number, layer in enumerate(layers)
     )
-
-
-def _run(
-    artefact: Artefact,
-    alignment: Alignment,
-    sample: Sample,
-    layers: Sequence[LayerAlignment],
-    options: Mapping[str, Any],
-    threads: int,
-) -> list[Answer]:
-    cases = [
-        Case(
-            str(layer.index),
-            {
-                blob: Feed(sample.blobs[blob], alignment.blobs[blob].layout.batch_axis)
-                for blob in layer.anchors
-            },
-            layer.outputs,
-        )
-        for layer in layers
-    ]
-    reply = run_cases(
-        artefact.device, artefact.param, artefact.weights, cases, {**FP32, **options}, threads=threads
-    )
-    reply.close()
-    return [{blob: reply.tensors.get(f"{layer.index}:{blob}") for blob in layer.outputs} for layer in layers]
 
 
 def _diagnosis(layer: LayerAlignment, answer: Answer, sample: Sample) -> str | None:

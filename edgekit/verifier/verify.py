@@ -155,10 +155,22 @@ def verify_artefact(
 
     `remedies` also tries what would make a culprit right, which takes one more run of ncnn.
     """
+    verdict = judge_artefact(target, artefact, alignment, samples, outputs, warnings)
+    return explain(verdict, artefact, alignment, samples, remedies=remedies)
+
+
+def judge_artefact(
+    target: str,
+    artefact: Artefact,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+    outputs: dict[str, str],
+    warnings: Sequence[str] = (),
+) -> VerifyReport:
+    """Judge like `verify_artefact`, without asking why a culprit is wrong: one run of ncnn."""
     measurements = measure(artefact, alignment, samples, list(outputs))
     judge = Judge(artefact, alignment, samples, measurements)
-    verdict = report(target, judge, outputs, warnings)
-    return explain(verdict, artefact, alignment, samples, remedies=remedies)
+    return report(target, judge, outputs, warnings)
 
 
 def check_precision(precision: str) -> None:

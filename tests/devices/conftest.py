@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +9,6 @@ import torch
 from torch import nn
 
 import edgekit
-from edgekit.devices.qemu import PROGRAM_REMEDY, find_program, setup_qemu
-from edgekit.devices.setup.qemu import Root
 
 
 class Block(nn.Module):
@@ -69,12 +65,3 @@ def odd_bundle(block: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Pa
     path = tmp_path_factory.mktemp("bundles") / "odd"
     edgekit.export(block, path, inputs={"x": (1, 3, 28, 28)})
     return path
-
-
-@pytest.fixture(scope="session")
-def qemu() -> Root:
-    """The arm64 Python in the user's cache: the tests and the user share it."""
-    installable = os.geteuid() == 0 and shutil.which("apt-get") is not None
-    if not installable and find_program() is None:
-        pytest.skip(f"qemu-aarch64-static is not installed; {PROGRAM_REMEDY}")
-    return setup_qemu()

@@ -1,0 +1,141 @@
+"""A repair as values: which layers are kept out of half precision, what it took, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+from edgekit import schema
+from edgekit.alignment.model import LayerAlignment
+from edgekit.runtimes.trace import Source
+from edgekit.verifier import VerifyReport
+
+MASK_PARAM = "31"
+"""Id of ncnn's per-layer feature mask."""
+
+
+class Keep(IntEnum):
+    """What a layer keeps in float32; the value is its feature mask in the `.param`.
+
+    SUMS    sums and functions in float32, blobs and weights stored in fp16 (1: fp16 arithmetic off)
+    ALL     blobs and weights too (1 + 2: fp16 arithmetic and storage off)
+    """
+
+    SUMS = 1
+    ALL = 3
+
+    @property
+    def words(self) -> str:
+        """What the layer does then."""
+        return "computes in float32, stores fp16" if self is Keep.SUMS else "computes and stores float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One layer kept out of half precision, by its index in the bundle that was repaired."""
+
+    index: int
+    name: str
+    type: str
+    keep: Keep
+    why: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run on the device: which masks, and what still failed (layer names, `output NAME`)."""
+
+    number: int
+    what: str
+    masks: Mapping[str, int]
+    failing: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failing
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one model costs at run time.
+
+    `weight_bytes` as held in memory, `activation_bytes` as read and written by one run; `instructions` of
+    an emulated run, `latency_s` (median) of a real device; None where that was not measured.
+    """
+
+    layers: int
+    half_layers: int
+    file_bytes: int
+    weight_bytes: int
+    activation_bytes: int
+    instructions: int | None = None
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The model before and after; `note` says why something was not counted."""
+
+    before: Cost
+    after: Cost
+    timed_on: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The outcome. `bundle` is where the repaired bundle was written, None where nothing had to be done.
+
+    `before` and `after` are verifications on the device; `diff` the changed lines of the `.param`.
+    """
+
+    source: str
+    precision: str
+    before: VerifyReport
+    after: VerifyReport
+    kept: tuple[Kept, ...]
+    trials: tuple[Trial, ...]
+    bundle: str | None = None
+    diff: tuple[str, ...] = ()
+    widened: int = 0
+    price: Price | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether there was anything to repair."""
+        return not self.before.passed
+
+    @property
+    def holds(self) -> bool:
+        """Whether the repaired model passes on the device."""
+        return self.after.passed
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object under the key `repair` of `verify --json`."""
+        return {
+            "source": self.source,
+            "bundle": self.bundle,
+            "precision": self.precision,
+            "needed": self.needed,
+            "kept": [{**schema.to_json(each), "mask": int(each.keep)} for each in self.kept],
+            "widened": self.widened,
+            "trials": [{**schema.to_json(each), "holds": each.holds} for each in self.trials],
+            "price": schema.to_json(self.price),
+            "diff": list(self.diff),
+            "before": {"verdict": self.before.verdict.value, "culprits": list(self.before.culprits)},
+        }
+
+
+def kept(entry: LayerAlignment, keep: Keep, why: str) -> Kept:
+    """Return a layer of an alignment as one that is kept."""
+    return Kept(entry.index, entry.name, entry.type, keep, why, entry.source)
+
+
+def with_repair(repair: Repair) -> VerifyReport:
+    """Return the verification of the repaired model with the repair beside it."""
+    after = repair.after
+    return replace(after, extra={**after.extra, "repair": repair.to_json()})

@@ -1,0 +1,210 @@
+"""`repair`: from a bundle that fails in half precision on a device to one that passes there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgekit import scratch
+from edgekit.alignment import store
+from edgekit.alignment.model import Alignment
+from edgekit.alignment.sample import Sample
+from edgekit.bundle import Bundle, open_bundle
+from edgekit.devices import Device, open_device
+from edgekit.errors import UserError, did_you_mean
+from edgekit.forecaster import LayerForecast, Risk, forecast_graph
+from edgekit.formats import ncnn as ncnn_format
+from edgekit.graph import Graph
+from edgekit.numerics.halves import LARGEST
+from edgekit.repairer.masking import Masked, carried_alignment, carried_samples, with_masks
+from edgekit.repairer.model import Keep, Kept, Repair, kept
+from edgekit.repairer.price import price
+from edgekit.repairer.probe import Prober, masked_artefact
+from edgekit.repairer.search import Hopeless, search
+from edgekit.repairer.write import param_diff, write_bundle
+from edgekit.verifier import Artefact, LayerResult, Status, VerifyReport
+from edgekit.verifier.storage import narrow_weights
+from edgekit.verifier.verify import check_matches, judge_artefact
+
+DEFAULT_DEVICE = "qemu:cortex-a76"
+"""An emulated phone core with fp16 arithmetic: nobody needs a phone in hand."""
+
+PRECISIONS = ("fp16",)
+
+
+class NotRepairable(UserError):
+    """No feature mask makes this bundle right on the device."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """What is repaired, and all that is known of it."""
+
+    bundle: Bundle
+    graph: Graph
+    alignment: Alignment
+    samples: Sequence[Sample]
+    fingerprint: str
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return {output.blob: output.name for output in self.bundle.manifest.outputs}
+
+
+def repair(
+    bundle: str | os.PathLike[str] | Bundle,
+    output: str | os.PathLike[str],
+    *,
+    precision: str = "fp16",
+    device: str | Device = DEFAULT_DEVICE,
+    timed_on: str | Device | None = None,
+    threads: int = 1,
+    progress: Callable[[str], None] = lambda step: None,
+) -> Repair:
+    """Find the smallest set of layers to keep out of half precision and write the bundle that has them so.
+
+    The device judges: the bundle is verified there as it is, every trial runs there, and what is written
+    was verified there as it is written. A bundle that passes already is left alone and nothing is written.
+
+    Raises:
+        UserError: a damaged bundle, a device without half precision, or one that is not set up.
+        NotRepairable: a layer is wrong in float32 too, or the outputs are.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"'{precision}' cannot be repaired for",
+            did_you_mean(precision, PRECISIONS) or "choose from " + ", ".join(PRECISIONS),
+        )
+    subject = _open(bundle)
+    where = open_device(device) if isinstance(device, str) else device
+    real = open_device(timed_on) if isinstance(timed_on, str) else timed_on
+    progress(f"verifying in {precision} on {where.spec}")
+    stored = narrow_weights(subject.graph, subject.bundle.manifest.precision)
+    files = subject.bundle.param, subject.bundle.bin
+    artefact = Artefact(subject.graph, *files, where, precision, threads, stored)
+    before = judge_artefact(
+        str(subject.bundle.path), artefact, subject.alignment, subject.samples, subject.outputs
+    )
+    _check_half(before)
+    if before.passed:
+        return Repair(str(subject.bundle.path), precision, before, before, (), ())
+    prober = Prober(artefact, subject.alignment, subject.samples, subject.outputs, progress)
+    failing = [layer for layer in before.layers if layer.status is Status.FAIL]
+    told = _told(subject, precision)
+    try:
+        masks = search(prober, [layer.index for layer in failing], _beyond(told, failing))
+    except Hopeless as error:
+        raise NotRepairable(str(error), f"see: edgekit verify {subject.bundle.path}") from None
+    found = Repair(
+        str(subject.bundle.path),
+        precision,
+        before,
+        before,
+        _kept(subject, told, failing, masks),
+        tuple(prober.trials),
+    )
+    return _finish(subject, artefact, masks, found, Path(output), real, progress)
+
+
+def _finish(
+    subject: _Subject,
+    artefact: Artefact,
+    masks: Mapping[int, Keep],
+    found: Repair,
+    output: Path,
+    real: Device | None,
+    progress: Callable[[str], None],
+) -> Repair:
+    """Verify the repaired files whole and layer by layer; write and price them only when they pass."""
+    masked = with_masks(subject.graph, masks)
+    alignment = carried_alignment(masked, subject.alignment)
+    samples = carried_samples(masked, subject.samples)
+    progress("verifying the repaired bundle")
+    after = _verified(subject, artefact, masked, alignment, samples, str(output))
+    result = replace(
+        found, after=after, diff=param_diff(subject.graph, masked.graph), widened=len(masked.widened)
+    )
+    if not after.passed:
+        wrong = ", ".join(
+            (*after.culprits, *(out.name for out in after.outputs if out.status is Status.FAIL))
+        )
+        raise NotRepairable(
+            f"the repaired model still fails ({wrong or '; '.join(after.warnings)})",
+            f"see: edgekit verify {subject.bundle.path}",
+        )
+    known = (alignment, samples, subject.fingerprint)
+    written = write_bundle(output, subject.bundle, masked.graph, known, result.kept, result.precision)
+    progress("counting what it costs")
+    cost = price((subject.graph, subject.bundle.path), (masked, written), samples[0], artefact.device, real)
+    return replace(result, bundle=str(written), price=cost)
+
+
+def _open(bundle: str | os.PathLike[str] | Bundle) -> _Subject:
+    opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+    graph = ncnn_format.read(opened.param, opened.bin)
+    alignment, samples, fingerprint = store.read(opened.path)
+    check_matches(graph, alignment, opened.path)
+    return _Subject(opened, graph, alignment, samples, fingerprint)
+
+
+def _check_half(report: VerifyReport) -> None:
+    """Raise unless the device computes in half precision: elsewhere ncnn falls back to float32."""
+    if not report.device.features.get("arm_asimdhp", False):
+        raise UserError(
+            f"{report.device.cpu} has no fp16 arithmetic: there is nothing to repair on it",
+            f"repair on another device, as --device {DEFAULT_DEVICE}",
+        )
+
+
+def _told(subject: _Subject, precision: str) -> Mapping[int, LayerForecast]:
+    """Return the forecast of every layer that it calls at risk, by index."""
+    stored = narrow_weights(subject.graph, subject.bundle.manifest.precision)
+    found = forecast_graph(subject.graph, subject.alignment, subject.samples, precision, stored)
+    return {layer.index: layer for layer in found.layers if layer.risk is not Risk.NONE}
+
+
+def _beyond(told: Mapping[int, LayerForecast], failing: Sequence[LayerResult]) -> list[int]:
+    """Those of the layers that read, write or multiply by a number that fp16 cannot hold."""
+    return [layer.index for layer in failing if layer.index in told and not told[layer.index].inside]
+
+
+def _kept(
+    subject: _Subject,
+    told: Mapping[int, LayerForecast],
+    failing: Sequence[LayerResult],
+    masks: Mapping[int, Keep],
+) -> tuple[Kept, ...]:
+    wrong = {layer.index: layer for layer in failing}
+    return tuple(
+        kept(subject.alignment.layers[index], masks[index], _why(wrong.get(index), told.get(index)))
+        for index in sorted(masks)
+    )
+
+
+def _why(layer: LayerResult | None, forecast: LayerForecast | None) -> str:
+    if forecast is not None and forecast.where is not None:
+        return f"{forecast.where} is beyond fp16 ({LARGEST['fp16']:.0f})"
+    if layer is None:
+        return "its rounding adds to that of others"
+    if layer.isolated is None:
+        return "what happens inside it leaves the range of fp16"
+    if forecast is None:
+        return "ncnn's own fp16 kernel is wrong: its numbers fit into fp16 and rounding does not explain this"
+    return "fp16 cannot hold what it gives"
+
+
+def _verified(
+    subject: _Subject,
+    artefact: Artefact,
+    masked: Masked,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+    target: str,
+) -> VerifyReport:
+    with scratch.folder("edgekit-repair") as folder:
+        param, weights = folder / "a.param", folder / "a.bin"
+        ncnn_format.write(masked.graph, param, weights)
+        trial = masked_artefact(artefact, masked, param, weights)
+        return judge_artefact(target, trial, alignment, samples, subject.outputs)

@@ -1,0 +1,130 @@
+"""A repair as text: which layers are kept out of half precision, why, how that was found, what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.repairer import Kept, Price, Repair
+from edgekit.report import verify_words as words
+from edgekit.report.terminal import Terminal
+from edgekit.units import format_bytes, format_count, format_duration, format_percent
+
+_INDENT = 10
+_MOST_DIFF = 24
+
+
+def repair_text(repair: Repair, terminal: Terminal | None = None, folder: Path | None = None) -> str:
+    """Return the whole report; `folder` shortens the paths inside it."""
+    page = _Page(repair, terminal or Terminal(), folder)
+    if not repair.needed:
+        return "\n".join(page.nothing()) + "\n"
+    sections = (page.finding(), page.kept(), page.facts(), page.diff())
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def cost_rows(price: Price) -> list[tuple[str, str, str, str]]:
+    """Return (what, before, after, change) of everything that was counted."""
+    rows = []
+    for title, name, show in (
+        ("layers in fp16", "half_layers", str),
+        ("layers", "layers", str),
+        ("files", "file_bytes", format_bytes),
+        ("weights in memory", "weight_bytes", format_bytes),
+        ("activations moved", "activation_bytes", format_bytes),
+        ("instructions", "instructions", format_count),
+        ("latency, median", "latency_s", format_duration),
+    ):
+        one, two = getattr(price.before, name), getattr(price.after, name)
+        if one is not None and two is not None:
+            rows.append((title, show(one), show(two), _change(one, two)))
+    return rows
+
+
+def _change(before: float, after: float) -> str:
+    if before == after or not before:
+        return ""
+    share = (after - before) / before
+    return f"{'+' if share > 0 else '-'}{format_percent(abs(share))}"
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count} trials"
+
+
+class _Page:
+    """The sections of one report on one terminal."""
+
+    def __init__(self, repair: Repair, terminal: Terminal, folder: Path | None) -> None:
+        self.repair = repair
+        self.terminal = terminal
+        self.folder = folder
+
+    def nothing(self) -> list[str]:
+        device = self.repair.before.device
+        line = (
+            f"PASS: nothing to repair: {self.repair.source} holds in {self.repair.precision} on {device.cpu}"
+        )
+        return [self.terminal.paint(each, "bold", "green") for each in self.terminal.wrap(line, "", "      ")]
+
+    def finding(self) -> list[str]:
+        repair = self.repair
+        count, total = len(repair.kept), len(repair.before.layers)
+        are = "is" if count == 1 else "are"
+        line = f"REPAIRED: {count} of {total} layers {are} kept out of half precision, and the model passes"
+        lines = [self.terminal.paint(each, "bold", "green") for each in self.terminal.wrap(line, "", "  ")]
+        return [*lines, *self.terminal.wrap(f"before: {words.verdict(repair.before)}", "", "  ")]
+
+    def kept(self) -> list[str]:
+        lines: list[str] = []
+        for each in self.repair.kept:
+            lines += ([""] if lines else []) + self._kept(each)
+        return lines
+
+    def _kept(self, each: Kept) -> list[str]:
+        head = f"{each.name} ({each.type}): 31={int(each.keep)}"
+        return [
+            self.terminal.paint(head, "bold"),
+            *self.terminal.wrap(f"from {words.origin(each.source, self.folder)}", "  ", "       "),
+            *self.terminal.wrap(f"{each.why}; it {each.keep.words}", "  ", "  "),
+        ]
+
+    def facts(self) -> list[str]:
+        repair = self.repair
+        lines: list[str] = []
+        for trial in repair.trials:
+            outcome = "holds" if trial.holds else f"fails: {', '.join(trial.failing[:4])}"
+            title = "" if lines else _trials(len(repair.trials))
+            lines += self._fact(title, f"{trial.number}. {trial.what}: {outcome}")
+        if repair.price is not None:
+            lines += self._price(repair.price)
+        device = repair.after.device
+        kind = "emulated " if device.emulated else ""
+        lines += self._fact(
+            "proof", f"{kind}{device.cpu}, ncnn {device.ncnn}: every layer alone and all outputs"
+        )
+        if repair.bundle is not None:
+            lines += self._fact("bundle", repair.bundle)
+        return lines
+
+    def _price(self, price: Price) -> list[str]:
+        lines: list[str] = []
+        for title, before, after, change in cost_rows(price):
+            shown = f"{title}: {before} -> {after}" if change else f"{title}: {before}"
+            lines += self._fact("price" if not lines else "", shown + (f" ({change})" if change else ""))
+        if price.note:
+            lines += self._fact("", price.note)
+        return lines
+
+    def diff(self) -> list[str]:
+        lines = list(self.repair.diff[:_MOST_DIFF])
+        more = len(self.repair.diff) - len(lines)
+        colours = {"-": ("red",), "+": ("green",)}
+        shown = [
+            self.terminal.paint(part, *colours.get(line[:1], ()))
+            for line in lines
+            for part in self.terminal.wrap(line, "", "    ")
+        ]
+        return [*shown, *([f"and {more} more lines"] if more > 0 else [])]
+
+    def _fact(self, title: str, text: str) -> list[str]:
+        return self.terminal.wrap(text, title.ljust(_INDENT), " " * _INDENT)
