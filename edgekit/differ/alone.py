@@ -82,7 +82,7 @@ def _components(structure: Structure, indices: Sequence[int]) -> list[list[int]]
 
 
 def _layer(head: Op, companions: tuple[Op, ...], *, on_left: bool) -> Change:
-    value = " + ".join([words.title(head), *(words.title(op) for op in companions)])
+    value = " + ".join(words.title(op) for op in sorted((head, *companions), key=lambda op: op.index))
     impact = "its weights have no place on the other side, and what it computes is left out"
     if on_left:
         return Change("missing", head, None, value, None, P1, impact, companions)

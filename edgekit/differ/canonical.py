@@ -157,15 +157,17 @@ def _explicit_padding(draft: Draft) -> None:
 
 
 def _takes(convolution: Node, pad: Node) -> bool:
-    pads = convolution.facts["pads"]
-    if not isinstance(pads, tuple) or len(pads) != len(pad.facts["pads"]):
+    pads, before = convolution.facts["pads"], pad.facts["pads"]
+    if not isinstance(pads, tuple) or len(pads) > len(before) or any(map(any, before[: -len(pads)])):
         return False
     zeros = pad.facts["mode"] == "constant"
     return zeros or not any(side for axis in pads for side in axis)
 
 
 def _padded(convolution: Node, pad: Node) -> dict[str, Any]:
-    pairs = zip(convolution.facts["pads"], pad.facts["pads"], strict=True)
+    """Return the padding of both; a layer that pads has the height of a row of pixels too."""
+    own = convolution.facts["pads"]
+    pairs = zip(own, pad.facts["pads"][-len(own) :], strict=True)
     pads = tuple((low + more_low, high + more_high) for (low, high), (more_low, more_high) in pairs)
     mode = convolution.facts["mode"] if pad.facts["mode"] == "constant" else pad.facts["mode"]
     return {"pads": pads, "mode": mode}

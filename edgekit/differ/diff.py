@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.differ.align import Matching, match
-from edgekit.differ.change import Change
+from edgekit.differ.change import Change, is_weighted
 from edgekit.differ.changes import all_changes
 from edgekit.differ.draft import Draft
+from edgekit.differ.factors import without_folded
 from edgekit.differ.inputs import InputPort, match_inputs
 from edgekit.differ.model import (
     Difference,
@@ -174,7 +175,8 @@ def report_of(both: Aligned) -> DiffReport:
     left, right, found = both.left, both.right, both.found
     changes_right = right.is_model or bool(right.names.sources) or not (left.is_model or left.names.sources)
     advisor = Advisor(found, changes_right, (right if changes_right else left).sites)
-    differences = [*both.ports, *_grouped(all_changes(found), advisor)]
+    changes, folded = without_folded(all_changes(found), left, right, found)
+    differences = [*both.ports, *_grouped(changes, advisor)]
     differences.sort(key=lambda each: each.severity)  # stable: within a severity, in the order of the network
     return DiffReport(
         a=left.name,
@@ -183,7 +185,7 @@ def report_of(both: Aligned) -> DiffReport:
         left=_totals(left, found.left),
         right=_totals(right, found.right),
         matched=len(found.pairs),
-        equivalences=equivalences(left, right, found),
+        equivalences=(*equivalences(left, right, found), *folded),
         notes=(*left.opened.notes, *right.opened.notes, *quantised(left, right)),
         weights=compared_weights(left, right, found),
     )
@@ -195,7 +197,9 @@ def _grouped(changes: Sequence[Change], advisor: Advisor) -> list[Difference]:
     for change in changes:
         advice = advisor.advice(change)
         key = (change.severity, change.kind, change.left_value, change.right_value, change.impact)
-        alike = advice if change.kind in ("missing", "extra", "wiring") else None
+        lone = change.left or change.right
+        alone = change.kind in ("missing", "extra") and lone is not None and is_weighted(lone)
+        alike = advice if alone or change.kind == "wiring" else None
         groups.setdefault((*key, alike), []).append(change)
     return [_difference(group, advisor) for group in groups.values()]
 
@@ -226,7 +230,7 @@ def _difference(group: Sequence[Change], advisor: Advisor) -> Difference:
 def _placed(advice: str, where: Place | None, count: int) -> str:
     """Add to an advice where to follow it."""
     if where is None:
-        return advice
+        return advice if count == 1 else f"{advice} and {count - 1} more"
     line = where.definition
     if line is None and where.source is not None and where.source.file is not None:
         line = f"{where.source.file}:{where.source.line}"

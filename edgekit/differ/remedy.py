@@ -71,7 +71,8 @@ class Advisor:
         return None if own is None else self._removal(own, ())
 
     def _addition(self, wanted: Op, companions: tuple[Op, ...]) -> str:
-        made = ", then ".join(self._code(op) for op in (wanted, *companions) if op.kind != "pad")
+        added = sorted((wanted, *companions), key=lambda op: op.index)
+        made = ", then ".join(self._code(op) for op in added)
         joined = [self._before(wanted, operand) for operand in range(len(wanted.inputs))]
         anchors = list(dict.fromkeys(self._located(op) for op in joined if op is not None))
         if len(joined) > 1 and len(anchors) > 1:

@@ -105,6 +105,8 @@ def _padding(amounts: Any) -> str | None:
 
 def pad_call(amounts: Any) -> str:
     """Return the call that pads by hand: the innermost axis comes first."""
+    while len(amounts) > 1 and not any(amounts[0]):
+        amounts = amounts[1:]
     flat = [str(side) for axis in reversed(amounts) for side in axis]
     return f"F.pad(x, ({', '.join(flat)}))"
 

@@ -32,6 +32,8 @@ def rewired(found: Matching) -> list[Change]:
         )
         if joined and _contained(mine, theirs):
             continue  # a branch is joined on one side only, which is said of the operation that joins
+        if _explained(left, right, (mine, theirs), found):
+            continue
         changes.append(_change(found, left, right, mine, theirs))
     return changes
 
@@ -69,6 +71,23 @@ def _agree(left: Op, mine: list[Sources], theirs: list[Sources]) -> bool:
     return mine == theirs
 
 
+def _explained(left: Op, right: Op, sources: tuple[list[Sources], list[Sources]], found: Matching) -> bool:
+    """Whether operands differ only where one side has an operation alone and the other repeats an operand.
+
+    That operation is said to be missing. Converters make one layer of two equal ones, so that it may stand
+    against an operand that is there already.
+    """
+    mine, theirs = sources
+    if len(mine) != len(theirs):
+        return False
+    for position, (one, other) in enumerate(zip(mine, theirs, strict=True)):
+        alone = left.inputs[position][0] not in found.pairs and other in mine
+        alone |= right.inputs[position][0] not in found.back and one in theirs
+        if one != other and not alone:
+            return False
+    return True
+
+
 def _contained(mine: list[Sources], theirs: list[Sources]) -> bool:
     left, right = frozenset[int]().union(*mine), frozenset[int]().union(*theirs)
     return left <= right or right <= left
@@ -77,8 +96,8 @@ def _contained(mine: list[Sources], theirs: list[Sources]) -> bool:
 def _change(found: Matching, left: Op, right: Op, mine: list[Sources], theirs: list[Sources]) -> Change:
     """Say which operands differ; `mine` and `theirs` are positions in the right structure."""
     reordered = sorted(map(sorted, mine)) == sorted(map(sorted, theirs))
-    wanted = mine if reordered else [sources for sources in mine if sources not in theirs]
-    given = theirs if reordered else [sources for sources in theirs if sources not in mine]
+    wanted = mine if reordered else _without(mine, theirs)
+    given = theirs if reordered else _without(theirs, mine)
     left_ops = [_operations(found.left, found.back, sources) for sources in (wanted, given)]
     right_ops = [_operations(found.right, None, sources) for sources in (wanted, given)]
     return Change(
@@ -91,6 +110,15 @@ def _change(found: Matching, left: Op, right: Op, mine: list[Sources], theirs: l
         "the weights fit, but other features meet here",
         feeds=(right_ops[0], left_ops[1]),
     )
+
+
+def _without(sources: list[Sources], others: list[Sources]) -> list[Sources]:
+    """Return what is left when each of the others is taken out once."""
+    rest = list(sources)
+    for each in others:
+        if each in rest:
+            rest.remove(each)
+    return rest
 
 
 def _operations(

@@ -112,6 +112,8 @@ def pads(amounts: Any) -> str:
     """Return padding: `1`, `1x2` by axis, or all sides when they differ."""
     if isinstance(amounts, str):
         return amounts
+    while len(amounts) > 1 and not any(amounts[0]) and len(set(amounts[-1])) > 1:
+        amounts = amounts[1:]
     if len({side for axis in amounts for side in axis}) == 1:
         return str(amounts[0][0])
     if all(low == high for low, high in amounts):

@@ -1,0 +1,132 @@
+"""Files as other converters write them, and what one of them does that another leaves."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+import edgekit
+from edgekit.differ import DiffReport
+from edgekit.formats import ncnn
+from edgekit.graph import Graph, Layer, Weight
+
+from .conftest import Compare
+
+CAFFE = """\
+Input            data             0 1 data 0=56 1=56 2=16
+Convolution      res2a_branch2a   1 1 data res2a_branch2a 0=16 1=3 4=1 5=1 6=2304
+ReLU             res2a_relu       1 1 res2a_branch2a res2a_branch2a_relu
+Split            splitncnn_0      1 2 res2a_branch2a_relu res2a_0 res2a_1
+Convolution      res2a_branch2b   1 1 res2a_0 res2a_branch2b 0=16 1=3 4=1 5=1 6=2304
+Eltwise          res2a            2 1 res2a_1 res2a_branch2b res2a 0=1
+Convolution      res2b_branch1    1 1 res2a res2b_branch1 0=16 1=1 5=1 6=256
+Pooling          pool5            1 1 res2b_branch1 pool5 0=1 4=1
+InnerProduct     fc1000           1 1 pool5 fc1000 0=10 1=1 2=160
+Softmax          prob             1 1 fc1000 output
+"""
+SQUEEZE = """\
+Convolution      res2a_branch2b   1 1 res2a_0 b 0=16 1=3 4=1 5=1 6=2304
+Split            splitncnn_1      1 2 b b_0 b_1
+Pooling          squeeze          1 1 b_0 s 0=1 4=1
+Convolution      fc_down          1 1 s s1 0=4 1=1 5=1 6=64
+ReLU             fc_relu          1 1 s1 s2
+Convolution      fc_up            1 1 s2 s3 0=16 1=1 5=1 6=64
+Sigmoid          gate             1 1 s3 s4
+Scale            excite           2 1 b_1 s4 res2a_branch2b 0=-233
+"""
+
+
+def kinds(report: DiffReport) -> list[tuple[str, str | None, str | None]]:
+    return [(each.kind, each.left.value, each.right.value) for each in report.differences]
+
+
+def squeezed() -> str:
+    """The network with a squeeze-and-excitation block in its branch, as caffe's converter writes it."""
+    (line,) = [
+        line for line in CAFFE.splitlines(keepends=True) if " res2a_branch2b " in line and "6=" in line
+    ]
+    return CAFFE.replace(line, SQUEEZE)
+
+
+def test_a_block_that_one_side_lacks_is_taken_for_none_of_the_layers_beside_it(compare: Compare) -> None:
+    assert kinds(compare(CAFFE, squeezed())) == [
+        ("extra", None, "global average pooling + Linear 16 -> 4 + ReLU"),
+        ("extra", None, "Linear 4 -> 16 + Sigmoid + mul"),
+    ]
+
+
+def test_int8_is_a_note(compare: Compare) -> None:
+    report = compare(CAFFE, CAFFE.replace("6=2304", "6=2304 8=2"))
+    assert report.same
+    assert report.notes == (
+        "no layers of the left and 2 layers of the right compute in int8: that is not compared",
+    )
+
+
+def test_heads_of_an_attention(compare: Compare) -> None:
+    text = "Input x 0 1 x 0=16 1=10\nMultiHeadAttention a 1 1 x y 0=16 1=4 2=256\nTanH t 1 1 y out"
+    assert kinds(compare(text, text.replace("1=4", "1=2"))) == [("groups", "4 heads", "2 heads")]
+
+
+def test_two_equal_layers_of_which_a_converter_makes_one(compare: Compare) -> None:
+    """Pooling by 5, 9 and 13 against 5, 9 and 9, of which only two are left."""
+    head = "Input x 0 1 x 0=16 1=16 2=8\nSplit s 1 4 x x0 x1 x2 x3\nPooling p5 1 1 x0 a 1=5 3=2 5=1\n"
+    left = (
+        f"{head}Pooling p9 1 1 x1 b 1=9 3=4 5=1\nPooling p13 1 1 x2 c 1=13 3=6 5=1\n"
+        "Concat all 4 1 x3 a b c d\nConvolution conv 1 1 d out 0=8 1=1 6=256"
+    )
+    right = (
+        f"{head.replace('1 4 x x0 x1 x2 x3', '1 3 x x0 x1 x3')}Pooling p9 1 1 x1 b 1=9 3=4 5=1\n"
+        "Split s2 1 2 b b0 b1\nConcat all 4 1 x3 a b0 b1 d\nConvolution conv 1 1 d out 0=8 1=1 6=256"
+    )
+    assert kinds(compare(left, right)) == [("pooling", "max pooling 13x13, stride 1, padding 6", "none")]
+
+
+@pytest.fixture
+def factor(tmp_path: Path) -> tuple[Path, Path]:
+    """A convolution and a factor of 0.1 behind it; the same with the factor in the weights."""
+    data = np.random.default_rng(0).normal(0, 1, (4, 3, 3, 3)).astype(np.float32)
+    conv = Layer(
+        "Convolution", "conv", ("in0",), ("a",), {"0": 4, "1": 3, "6": 108}, (Weight("weight_data", data),)
+    )
+    layers = (
+        Layer("Input", "in0", (), ("in0",), {"0": 8, "1": 8, "2": 3}),
+        conv,
+        Layer("BinaryOp", "mul", ("a",), ("b",), {"0": 2, "1": 1, "2": 0.1}),
+        Layer("ReLU", "relu", ("b",), ("out0",)),
+    )
+    folded = (
+        layers[0],
+        replace(conv, outputs=("b",), weights=(Weight("weight_data", data * np.float32(0.1)),)),
+        layers[3],
+    )
+    paths = tmp_path / "apart.param", tmp_path / "folded.param"
+    for path, each in zip(paths, (layers, folded), strict=True):
+        ncnn.write(Graph(each), path, path.with_suffix(".bin"))
+    return paths
+
+
+def test_a_factor_that_is_folded_into_the_weights(factor: tuple[Path, Path]) -> None:
+    for left, right in (factor, factor[::-1]):
+        report = edgekit.diff(left, right)
+        assert report.same
+        (equal,) = report.equivalences
+        assert (equal.left, equal.right) == ("mul", "conv")
+
+
+def test_a_factor_that_is_missing(factor: tuple[Path, Path], tmp_path: Path) -> None:
+    graph = ncnn.read(factor[0], factor[0].with_suffix(".bin"))
+    layers = (graph.layers[0], replace(graph.layers[1], outputs=("b",)), graph.layers[3])
+    path = tmp_path / "without.param"
+    ncnn.write(Graph(layers), path, path.with_suffix(".bin"))
+    (difference,) = edgekit.diff(factor[0], path).differences
+    assert (difference.severity, difference.kind, difference.left.value) == ("P1", "missing", "mul 0.1")
+
+
+def test_a_factor_that_a_model_lacks_may_be_in_its_weights(factor: tuple[Path, Path]) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.ReLU()).eval()
+    (difference,) = edgekit.diff(factor[0], module, inputs={"input": (1, 3, 8, 8)}).differences
+    assert (difference.severity, difference.kind) == ("P2", "missing")
+    assert "folded into the weights" in difference.impact
