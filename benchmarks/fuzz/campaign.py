@@ -46,6 +46,9 @@ LIMIT_S = 60.0
 REFUSAL_S = 20.0
 """A refusal that takes longer is a bad answer; one by ncnn or pnnx needs a process of theirs."""
 
+_PYTORCHS_CACHE = "torchinductor_"
+"""PyTorch's own folder in TMPDIR, one for all its processes."""
+
 _RESULTS = ("result.json", "result.html", "result.xml", "back.safetensors")
 
 
@@ -224,7 +227,8 @@ def _case(pick: _Pick, seed: int, scratch: Path) -> Case:
     case.said = err or out
     case.faults += _faults(code, out, err, case.duration_s)
     case.faults += [f"left behind: {each}" for each in _left_behind(place, before, code)]
-    case.faults += [f"left in TMPDIR: {each.name}" for each in (scratch / "tmp").iterdir()]
+    left = [each.name for each in (scratch / "tmp").iterdir()]
+    case.faults += [f"left in TMPDIR: {name}" for name in left if not name.startswith(_PYTORCHS_CACHE)]
     return case
 
 

@@ -37,7 +37,7 @@ class Block:
             if name not in known:
                 remedy = did_you_mean(name, known) or "settings: " + ", ".join(known)
                 raise UserError(f"this block has no setting '{name}'", remedy)
-            if isinstance(value, str) is not isinstance(known[name], str):
+            if not _is_like(value, known[name]):
                 raise UserError(f"{name}={value!r} is of the wrong kind", f"write it like {known[name]!r}")
         return {**known, **settings}
 
@@ -55,6 +55,11 @@ class Block:
         x = net.input((channels, size, size))
         self.build(net, x, **settled)
         return net.graph()
+
+
+def _is_like(value: object, default: Setting) -> bool:
+    """Whether a value is of its default's kind; a whole number will do for any number."""
+    return type(value) is type(default) or (type(value) is int and type(default) is float)
 
 
 def _even(channels: int, parts: int, what: str) -> int:

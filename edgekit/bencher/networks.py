@@ -23,6 +23,7 @@ from edgekit.errors import UserError, did_you_mean
 from edgekit.graph import Graph
 
 _SETTINGS = {"width": 1.0, "resolution": 224}
+_MOST_REPEATS = 1000
 _LAYER_KEYS = ("block", "out", "scale", "repeat")
 
 
@@ -45,7 +46,10 @@ def network_graph(table: Mapping[str, Any], settings: Mapping[str, Setting]) -> 
     net = Net()
     x = net.input((int(table.get("channels", 3)), size, size))
     for layer in table.get("layers", ()):
-        for index in range(int(layer.get("repeat", 1))):
+        repeat = int(layer.get("repeat", 1))
+        if not 0 < repeat <= _MOST_REPEATS:
+            raise UserError(f"a layer is repeated {repeat} times", f"give a number from 1 to {_MOST_REPEATS}")
+        for index in range(repeat):
             x = _layer(net, x, layer, width, int(table.get("divisor", 8)), first=index == 0)
     return net.graph()
 

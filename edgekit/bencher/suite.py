@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit import schema
 from edgekit.bencher.blocks import BLOCKS, Setting, block
 from edgekit.bencher.networks import network_graph
 from edgekit.bencher.targets import Input, Target
@@ -121,11 +122,13 @@ def _expand(entry: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterator[R
 
 def _combinations(varied: Mapping[str, Any], planes: Any) -> Iterator[dict[str, Setting]]:
     lists = {key: value if isinstance(value, list) else [value] for key, value in varied.items()}
+    if not (planes is None or isinstance(planes, list)):
+        raise UserError(f"planes is {planes!r}", "write channels and sizes, as in [[32, 112], [64, 56]]")
     pairs: Sequence[Any] = [None] if planes is None else planes
     for plane, values in itertools.product(pairs, itertools.product(*lists.values())):
         settings = dict(zip(lists, values, strict=True))
         if plane is not None:
-            if not (isinstance(plane, list) and len(plane) == 2):
+            if not (isinstance(plane, list) and len(plane) == 2 and all(type(each) is int for each in plane)):
                 raise UserError(f"{plane!r} is no plane", "write channels and size, as in [32, 112]")
             settings = {"channels": plane[0], "size": plane[1], **settings}
         yield settings
@@ -153,7 +156,9 @@ def _network_row(name: str, group: str, settings: dict[str, Setting], networks: 
         raise UserError(
             f"there is no network '{name}'", did_you_mean(name, networks) or "add it under [networks]"
         )
-    return Row(_name(name, settings), group, network_graph(networks[name], settings), settings)
+    with schema.reading(f"networks.{name}", "write it as in benchmarks/suites/multipliers.toml"):
+        graph = network_graph(networks[name], settings)
+    return Row(_name(name, settings), group, graph, settings)
 
 
 def _name(kind: str, settings: Mapping[str, Setting]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch import nn
 
 import edgekit
+from tests.devices.sshd import Board, missing, start
 
 
 class Block(nn.Module):
@@ -65,3 +68,22 @@ def odd_bundle(block: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Pa
     path = tmp_path_factory.mktemp("bundles") / "odd"
     edgekit.export(block, path, inputs={"x": (1, 3, 28, 28)})
     return path
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    board = start(tmp_path_factory.mktemp("board"))
+    yield board
+    board.process.terminate()
+    board.process.wait()
+
+
+@pytest.fixture
+def board(running: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+    """The board, with the `ssh` that finds it first in PATH; clean again after each test."""
+    monkeypatch.setenv("PATH", f"{running.folder / 'client'}:{os.environ['PATH']}")
+    yield running
+    assert running.leftovers() == []

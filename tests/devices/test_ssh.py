@@ -18,26 +18,7 @@ from edgekit.devices.setup import setup_device
 from edgekit.devices.ssh import Address
 from edgekit.errors import UserError
 from edgekit.runtimes.ncnn import FP32, Case, Feed, run_cases
-from tests.devices.sshd import Board, missing, start
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
-    board = start(tmp_path_factory.mktemp("board"))
-    yield board
-    board.process.terminate()
-    board.process.wait()
-
-
-@pytest.fixture
-def board(running: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
-    """The board, with the `ssh` that finds it first in PATH; clean again after each test."""
-    monkeypatch.setenv("PATH", f"{running.folder / 'client'}:{os.environ['PATH']}")
-    yield running
-    assert running.leftovers() == []
+from tests.devices.sshd import Board
 
 
 def relu(
