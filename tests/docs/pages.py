@@ -3,8 +3,9 @@
     python -m tests.docs.pages [--write] PAGE.md ...
 
 A fenced block after a line that ends with `` `NAME`: `` is the content of that file. In a `console` block a line
-after `$ ` is typed, and what follows it is what it prints: numbers may differ, `[...]` stands for anything in a
-line, and a line `[...]` for any lines. `$ COMMAND  # exit 1` says what status it ends with, otherwise 0.
+after `$ ` is typed, and what follows it is what it prints: numbers and grades may differ, `[...]` stands for
+anything in a line, and a line `[...]` for any lines. `$ COMMAND  # exit 1` says what status it ends with, 0 where
+it says nothing.
 `--write` puts what was printed into the page where it is not what the page says.
 """
 
@@ -24,7 +25,10 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE_NAME = re.compile(r"`([\w./-]+)`:\s*\Z")
 _STATUS = re.compile(r"\s+# exit (\d+)$")
 _NUMBER = re.compile(r"[-+]?\d[\d,.]*(?:e[-+]?\d+)?")
-_MACHINE = re.compile(r"(?<=local: ).*")  # a page is not about the machine that it was written on
+_GRADE = re.compile(r"(?<=grade )[A-D]|(?<=\s)[A-D]$")
+_MACHINE = re.compile(
+    r"(?<=local: ).*|(?<=^  system     ).*"
+)  # a page is not about the machine that it was written on
 _LONGEST_S = 900
 
 
@@ -66,9 +70,7 @@ def _commands(block: str, offset: int) -> Iterator[Command]:
             typed = f"{typed[:-1]} {more.strip()}"
         status = _STATUS.search(typed)
         first = offset + end - len(expected)
-        yield Command(
-            _STATUS.sub("", typed), int(status[1]) if status else 0, expected, first, offset + end
-        )
+        yield Command(_STATUS.sub("", typed), int(status[1]) if status else 0, expected, first, offset + end)
         assert newline
 
 
@@ -95,7 +97,7 @@ def agrees(expected: str, printed: str) -> bool:
 
 
 def _plain(text: str) -> list[str]:
-    lines = [" ".join(_NUMBER.sub("#", line).split()) for line in text.splitlines()]
+    lines = [" ".join(_NUMBER.sub("#", _GRADE.sub("#", line.rstrip())).split()) for line in text.splitlines()]
     return [line for line in lines if line]
 
 
