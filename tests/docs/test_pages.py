@@ -33,7 +33,8 @@ def test_there_is_a_tutorial_for_every_job() -> None:
 
 
 def test_a_page_is_read_as_a_script() -> None:
-    text = "Save `a.py`:\n\n```python\nx = 1\n```\n\n```console\n$ one  # exit 1\nout 3\n$ two \\\n    more\n```\n"
+    shown = "Save `a.py`:\n\n```python\nx = 1\n```\n\n"
+    text = f"{shown}```console\n$ one  # exit 1\nout 3\n$ two \\\n    more\n```\n"
     file, one, two = steps(text)
     assert file == File("a.py", "x = 1\n")
     assert isinstance(one, Command) and isinstance(two, Command)
