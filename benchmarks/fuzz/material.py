@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import wave
@@ -105,7 +106,8 @@ def _bundle(folder: Path) -> None:
     edgekit.export(f"{folder}/net.py:Net", folder / "bundle", inputs={"image": (1, 3, 8, 8)})
     for suffix in ("param", "bin"):
         (folder / f"bare.{suffix}").write_bytes((folder / "bundle" / f"model.ncnn.{suffix}").read_bytes())
-    report = edgekit.bench([str(folder / "bundle")])
+    with contextlib.chdir(folder):
+        report = edgekit.bench(["bundle"])  # so that the commands find the name in it
     (folder / "bench.json").write_text(json.dumps(report.to_json()))
 
 

@@ -6,7 +6,7 @@ meaningless, and then there is no answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from edgekit import schema
 from edgekit.bencher.compare import verdict_of
 from edgekit.bencher.result import SCHEMA, VERSION, BenchReport, Comparison, Latency, Result
-from edgekit.errors import UserError
+from edgekit.errors import UserError, did_you_mean
 from edgekit.numerics import statistics as st
 
 _DEVICE_FIELDS = ("kind", "arch", "cpu", "cores", "ncnn", "system", "emulated")
@@ -55,6 +55,19 @@ def load(path: str | Path) -> Earlier:
     if not earlier.rounds:
         raise UserError(f"'{path}' holds no times", "measure the baseline on a device, not on an emulator")
     return earlier
+
+
+def check_targets(targets: Sequence[str], earlier: Earlier) -> None:
+    """Raise `UserError`, before minutes are spent on measuring, when none of the targets is in the report.
+
+    A suite says only when it is read what is in it, and passes.
+    """
+    known = {target for target, _, _ in earlier.rounds}
+    if not any(target in known or target.endswith(".toml") for target in targets):
+        raise UserError(
+            f"'{earlier.path}' holds no times of {', '.join(targets)}",
+            did_you_mean(targets[0], known) or "use the same targets: " + _some_keys(earlier),
+        )
 
 
 def check(report: BenchReport, earlier: Earlier) -> BenchReport:

@@ -12,12 +12,13 @@ from typing import Protocol as Interface
 
 import numpy as np
 
+from edgekit.bencher.blame import blamed
 from edgekit.bencher.journal import Journal
 from edgekit.bencher.runtimes import NCNN, module_path, open_runtime
 from edgekit.bencher.schedule import interleaved
 from edgekit.bencher.settings import OpenMp, Pinning, Protocol, ncnn_options
 from edgekit.bencher.targets import Target
-from edgekit.devices import Device, DeviceTimeout, WorkerCrashed
+from edgekit.devices import Device, DeviceTimeout, WorkerCrashed, WorkerError
 from edgekit.numerics.statistics import Samples
 from edgekit.units import format_duration
 
@@ -164,12 +165,17 @@ def _call(bench: Bench, configuration: Configuration, rested: float | None) -> R
     longest_s = protocol.max_warmup_s + 3 * protocol.max_s + protocol.cool_down_s
     native = configuration.target.runtime == NCNN
     device = bench.device if native else open_runtime(bench.device)
-    reply = device.call(
-        message,
-        configuration.target.tensors(bench.seed),
-        environment={**bench.openmp.environment(), **({} if native else module_path())},
-        timeout_s=_TIMEOUT_SLACK_S + longest_s,
-    )
+    try:
+        reply = device.call(
+            message,
+            configuration.target.tensors(bench.seed),
+            environment={**bench.openmp.environment(), **({} if native else module_path())},
+            timeout_s=_TIMEOUT_SLACK_S + longest_s,
+        )
+    except (WorkerCrashed, WorkerError) as error:
+        if not native:
+            raise
+        raise blamed(error, device, configuration.target, configuration.options(), bench.seed) from None
     try:
         return Round(
             reply.message,

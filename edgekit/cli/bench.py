@@ -115,7 +115,9 @@ def _journal(args: argparse.Namespace) -> Path | None:
 def _measure(args: argparse.Namespace) -> BenchReport:
     from edgekit.bencher import OpenMp, Pinning, against, bench
 
-    earlier = against.load(args.against) if args.against else None  # before minutes are spent on measuring
+    earlier = against.load(args.against) if args.against else None
+    if earlier is not None:
+        against.check_targets(args.targets, earlier)
     with StatusLine("bench") as status:
         report = bench(
             args.targets,

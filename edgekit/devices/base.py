@@ -33,13 +33,20 @@ class WorkerError(UserError):
     """ncnn refused the request: the message is ncnn's or the worker's own."""
 
 
+_REMEDIES = {
+    "SIGKILL": "the machine may be out of memory: use smaller shapes, or close other programs",
+    "SIGSEGV": "give the shapes that the model was made for; if they are, its parameters do not fit together",
+}
+
+
 class WorkerCrashed(UserError):
     """The worker process died; `signal_name` and `step` say how and at which step."""
 
     def __init__(self, signal_name: str, step: str, remedy: str | None = None) -> None:
         self.signal_name = signal_name
         self.step = step
-        super().__init__(f"ncnn died with {signal_name} at {step or 'start-up'}", remedy)
+        where = f"in {step}" if step.startswith("layer ") else f"at {step or 'start-up'}"
+        super().__init__(f"ncnn died with {signal_name} {where}", remedy or _REMEDIES.get(signal_name))
 
 
 class DeviceTimeout(EdgekitError):

@@ -22,6 +22,7 @@ import ncnn
 from .environment import environment
 from .net import load_net, to_array, to_mat
 from .protocol import Array, Progress, TensorWriter
+from .weights import load_random_net
 
 
 def serve(
@@ -34,7 +35,11 @@ def serve(
     """Load the net once and run every case."""
     progress.begin("loading the net")
     files = message["files"]
-    net = load_net(files["param"], files["bin"], message.get("options", {}))
+    options = message.get("options", {})
+    if "bin" in files:
+        net = load_net(files["param"], files["bin"], options)
+    else:
+        net, _ = load_random_net(files["param"], options, int(message["seed"]))
     status: dict[str, dict[str, int]] = {}
     kept: dict[str, Any] = {}
     layers = _layer_of_blob(net)

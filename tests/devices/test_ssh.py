@@ -69,7 +69,7 @@ def test_what_a_login_shell_says_does_no_harm(board: Board, tmp_path: Path) -> N
 
 
 def test_a_crash_there_names_the_layer(board: Board, tmp_path: Path) -> None:
-    with pytest.raises(WorkerCrashed, match="SIGSEGV at layer 'layer_0', blob out0"):
+    with pytest.raises(WorkerCrashed, match="SIGSEGV in layer 'layer_0', blob out0"):
         relu(tmp_path, SshDevice("board"), "PReLU", channels=4_000_000)
 
 
