@@ -149,9 +149,11 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
             f"no bundle at '{folder}'", near or f"make one with: edgekit export MODEL -o {folder}"
         )
     if not (folder / MANIFEST_FILE).is_file():
+        found = sorted(folder.glob("*.ncnn.param")) or sorted(folder.glob("*.param"))
+        remedy = f"name the .param itself: {found[0]}" if found else None
         raise UserError(
             f"'{folder}' is not a bundle: it has no {MANIFEST_FILE}",
-            f"make one with: edgekit export MODEL -o {folder}",
+            remedy or f"make one with: edgekit export MODEL -o {folder}",
         )
     for name in (PARAM_FILE, BIN_FILE):
         if not (folder / name).is_file():

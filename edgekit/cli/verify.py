@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     check_half(args)
     if args.repair is not None:
         return run_repair(args)
+    _check_fits(args)
     devices = list(dict.fromkeys(args.device or ["local"]))
     if len(devices) > 1:
         return _compare_devices(args, devices)
@@ -100,14 +101,9 @@ def run(args: argparse.Namespace) -> int:
 
     forecasts, folder = forecasts_of(args), Path.cwd()
     report, terminal = with_forecasts(_verify(args), forecasts), Terminal.of(sys.stdout)
-    notes = (
-        [f"{args.repro}: the worst culprit alone, runnable with ncnn and numpy"]
-        if args.repro and not report.passed
-        else []
-    )
     deliver(
         args,
-        text=verify_text(report, terminal, everything=args.all, folder=folder, notes=notes)
+        text=verify_text(report, terminal, everything=args.all, folder=folder, notes=_notes(args, report))
         + forecast_text(forecasts, terminal, folder, args.bundle),
         document=report.to_json(),
         html=lambda: verify_html(report, folder),
@@ -115,6 +111,18 @@ def run(args: argparse.Namespace) -> int:
     )
     holds = report.passed and all(each.holds for each in forecasts)
     return EXIT_OK if holds else EXIT_CHECK_FAILED
+
+
+def _notes(args: argparse.Namespace, report: VerifyReport) -> list[str]:
+    notes = []
+    if args.repro and not report.passed:
+        notes.append(f"{args.repro}: the worst culprit alone, runnable with ncnn and numpy")
+    used = args.inputs or args.ladder or args.forecast or report.target.endswith(".param")
+    if args.model and not used:
+        notes.append(
+            "--model was not needed: a bundle brings its reference (--inputs and --ladder run the model)"
+        )
+    return notes
 
 
 def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
@@ -139,6 +147,21 @@ def _input_specs(texts: list[str]) -> tuple[InputSpec, ...]:
     from edgekit.sources.inputs import parse_input
 
     return tuple(parse_input(text) for text in texts)
+
+
+def _check_fits(args: argparse.Namespace) -> None:
+    """Refuse options that say nothing of this kind of target, before minutes are spent on it."""
+    from edgekit.verifier import is_foreign
+
+    if not is_foreign(args.bundle):
+        if args.input:
+            remedy = "leave it out: a bundle knows its own inputs"
+            raise UserError("--input describes the inputs of a .param of other make", remedy)
+        return
+    for option in ("ladder", "inputs"):
+        if getattr(args, option):
+            remedy = "leave it out, or make a bundle with: edgekit export MODEL -o BUNDLE"
+            raise UserError(f"--{option} needs a bundle", remedy)
 
 
 def _verify(args: argparse.Namespace) -> VerifyReport:

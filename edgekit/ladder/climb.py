@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit import scratch
-from edgekit.alignment import Sample, store
+from edgekit.alignment import Alignment, Sample, store
 from edgekit.bundle import Bundle, open_bundle
-from edgekit.devices import Device, WorkerCrashed, WorkerError, open_device
+from edgekit.devices import Device, open_device
 from edgekit.errors import UserError, require
-from edgekit.ladder.model import Ladder, Rung, RungStatus
-from edgekit.numerics.floors import floor
-from edgekit.runtimes.trace import Array, finite_scale
+from edgekit.formats import ncnn as ncnn_format
+from edgekit.ladder.compare import compare, sentence
+from edgekit.ladder.model import Ladder
+from edgekit.runtimes.ncnn import PRECISIONS
+from edgekit.runtimes.trace import Array
+from edgekit.verifier.limits import Limits
+from edgekit.verifier.storage import narrow_weights
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +36,10 @@ _TITLES = {
     "pnnx": "the graph that pnnx made of it",
     "ncnn": "a fresh ncnn conversion in float32",
     "bundle": "the bundle's own files in float32",
-    "bf16": "the bundle with bfloat16 storage",
-    "fp16": "the bundle with half-precision storage and arithmetic",
+    "fp16-weights": "the bundle, its weights rounded to fp16",
+    "bf16": "the bundle, stored as bf16",
+    "fp16-storage": "the bundle, stored as fp16",
+    "fp16": "the bundle, stored and computed as fp16",
 }
 
 
@@ -69,9 +75,19 @@ def climb(
             fresh = _fresh_stages(opened, where, run, arrays)
         except UserError as error:
             fresh = [Stage("ncnn", _TITLES["ncnn"], "fp32", _fails(error.message))]
-        stages = [first, *fresh, *_bundle_stages(opened, where, arrays)]
-        rungs = _compare(stages, opened, samples[0], where)
-    return Ladder(tuple(rungs), _sentence(rungs))
+        limits = _limits(opened, alignment, samples)
+        stages = [first, *fresh, *_bundle_stages(opened, where, arrays, Path(folder))]
+        rungs = compare(stages, opened.manifest.outputs, limits, where)
+    return Ladder(tuple(rungs), sentence(rungs))
+
+
+def _limits(bundle: Bundle, alignment: Alignment, samples: Sequence[Sample]) -> dict[str, Limits]:
+    """What rounding explains of each output, by the precision of a stage."""
+    graph = ncnn_format.read(bundle.param, bundle.bin)
+    stored = narrow_weights(graph, bundle.manifest.precision)
+    every = dict.fromkeys(range(len(graph)), "fp16")
+    limits = {precision: Limits(graph, alignment, samples, precision, stored) for precision in PRECISIONS}
+    return {**limits, "fp16-weights": Limits(graph, alignment, samples, "fp32", every)}
 
 
 def _convert(model: TorchModel, route: str, arrays: dict[str, Array], folder: Path) -> PnnxRun:
@@ -120,92 +136,22 @@ def _fresh_stages(bundle: Bundle, device: Device, run: PnnxRun, arrays: dict[str
     ]
 
 
-def _bundle_stages(bundle: Bundle, device: Device, arrays: dict[str, Array]) -> list[Stage]:
+def _bundle_stages(bundle: Bundle, device: Device, arrays: dict[str, Array], folder: Path) -> list[Stage]:
     from edgekit.ladder import stages
 
-    def rung(name: str, runs: str, noise: str) -> Stage:
+    def rung(name: str, runs: str, noise: str, weights: Callable[[], Path] = lambda: bundle.bin) -> Stage:
         return stages.Stage(
             name,
             _TITLES[name],
             noise,
-            lambda: stages.ncnn_stage(device, bundle.param, bundle.bin, bundle.manifest, arrays, runs),
+            lambda: stages.ncnn_stage(device, bundle.param, weights(), bundle.manifest, arrays, runs),
         )
 
-    stored = bundle.manifest.precision
-    return [rung("bundle", "fp32", stored), rung("bf16", "bf16", "bf16"), rung("fp16", "fp16", "fp16")]
-
-
-def _compare(stages: Sequence[Stage], bundle: Bundle, sample: Sample, device: Device) -> list[Rung]:
-    """Run every stage and compare it with the nearest one below that ran and was right.
-
-    The storage precisions are compared with the bundle in float32, not with one another.
-    """
-    from edgekit.ladder.stages import CannotRun
-
-    half = device.info().features.get("arm_asimdhp", False)
-    results: dict[str, Outputs] = {}
-    rungs: list[Rung] = []
-    for stage in stages:
-        if stage.name == "fp16" and not half:
-            note = "this CPU has no half-precision arithmetic: ncnn would compute in float32"
-            rungs.append(Rung(stage.name, stage.title, RungStatus.SKIPPED, note=note))
-            continue
-        try:
-            results[stage.name] = stage.run()
-        except (CannotRun, WorkerError, WorkerCrashed) as error:
-            broken = isinstance(error, WorkerError | WorkerCrashed)
-            status = RungStatus.FAIL if broken else RungStatus.SKIPPED
-            rungs.append(Rung(stage.name, stage.title, status, note=str(error)))
-            continue
-        below = "bundle" if stage.name in ("bf16", "fp16") else _below(results, stage.name)
-        if below is None or below not in results:
-            rungs.append(Rung(stage.name, stage.title, RungStatus.PASS, note="the reference"))
-        else:
-            rungs.append(_rung(stage, results[below], results[stage.name], bundle, sample))
-    return rungs
-
-
-def _below(results: dict[str, Outputs], name: str) -> str | None:
-    return next((other for other in reversed(results) if other != name), None)
-
-
-def _rung(stage: Stage, before: Outputs, after: Outputs, bundle: Bundle, sample: Sample) -> Rung:
-    """Compare two stages on every output; the rung shows the output that is furthest above its floor."""
-    worst: tuple[float, Rung] | None = None
-    for spec in bundle.manifest.outputs:
-        limit = floor(sample.noise[spec.blob].propagated, stage.precision)
-        x, y = before[spec.name], after[spec.name]
-        if x.size != y.size:
-            error = float("inf")
-        else:
-            error = float(np.max(np.abs(x.reshape(-1).astype(np.float64) - y.reshape(-1)), initial=0.0))
-        holds = np.isfinite(error) and error <= limit
-        rung = Rung(
-            stage.name,
-            stage.title,
-            RungStatus.PASS if holds else RungStatus.FAIL,
-            max_abs=error if np.isfinite(error) else None,
-            relative=error / finite_scale(x) if np.isfinite(error) else None,
-            floor=limit,
-            output=spec.name,
-            note=None if np.isfinite(error) else "another shape, NaN or infinity",
-        )
-        excess = error / limit if limit > 0 else (0.0 if error == 0 else float("inf"))
-        if worst is None or not excess <= worst[0]:
-            worst = (excess, rung)
-    assert worst is not None
-    return worst[1]
-
-
-def _sentence(rungs: Sequence[Rung]) -> str:
-    broken = next((rung for rung in rungs if rung.status is RungStatus.FAIL), None)
-    if broken is None:
-        skipped = [rung.name for rung in rungs if rung.status is RungStatus.SKIPPED]
-        more = f" ({', '.join(skipped)} could not be tried here)" if skipped else ""
-        return f"every stage computes what the stage before it computes{more}"
-    if broken.max_abs is None:
-        return f"the first stage that breaks is {broken.rung}: {broken.note}"
-    return (
-        f"the first stage that breaks is {broken.rung}: '{broken.output}' moves by {broken.max_abs:.2g}, "
-        f"where rounding explains {broken.floor or 0.0:.2g}"
+    rounded = rung(
+        "fp16-weights", "fp32", "fp16-weights", lambda: stages.rounded_weights(bundle, folder / "half.bin")
     )
+    return [
+        rung("bundle", "fp32", "fp32"),
+        *([rounded] if bundle.manifest.precision == "fp32" else []),
+        *(rung(precision, precision, precision) for precision in ("bf16", "fp16-storage", "fp16")),
+    ]

@@ -5,6 +5,7 @@ A stage is a function from nothing to outputs by name, in PyTorch's shapes; one 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ import numpy as np
 import torch
 
 from edgekit.alignment.layout import contiguous, mat_layout
-from edgekit.bundle import Manifest, TensorSpec
+from edgekit.bundle import Bundle, Manifest, TensorSpec
 from edgekit.devices import Device
+from edgekit.exporter.fp16 import with_fp16_weights
+from edgekit.formats import ncnn as ncnn_format
 from edgekit.formats import pnnx
 from edgekit.runtimes import pnnx_graph
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
@@ -40,7 +43,9 @@ class Stage:
 
 def traced(path: Path, arrays: Sequence[Array], names: Sequence[str]) -> Outputs:
     """Run the TorchScript file that pnnx was given."""
-    module = torch.jit.load(str(path), map_location="cpu")
+    with warnings.catch_warnings():  # pnnx reads TorchScript, deprecated or not
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.load(str(path), map_location="cpu")
     with torch.no_grad():
         result = module(*(torch.from_numpy(np.array(array)) for array in arrays))
     flat = [result] if isinstance(result, torch.Tensor) else list(result)
@@ -69,6 +74,13 @@ def pnnx_stage(run: PnnxRun, arrays: Sequence[Array], names: Sequence[str]) -> O
     if len(results) != len(names):
         raise CannotRun(f"the pnnx graph has {len(results)} outputs, the model {len(names)}")
     return dict(zip(names, results, strict=True))
+
+
+def rounded_weights(bundle: Bundle, path: Path) -> Path:
+    """Write the bundle's weights rounded to fp16, as a half-precision export or plain pnnx stores them."""
+    half = with_fp16_weights(ncnn_format.read(bundle.param, bundle.bin))
+    ncnn_format.write(half, path.with_suffix(".param"), path)
+    return path
 
 
 def ncnn_stage(

@@ -36,7 +36,7 @@ def verify_html(report: VerifyReport, folder: Path | None = None) -> str:
                 "main",
                 _verdict(report),
                 _culprits(report, folder),
-                _ladder(report.extra.get("ladder") or ()),
+                _ladder(report.extra.get("ladder") or (), str(report.extra.get("ladder_sentence") or "")),
                 _graph(report),
                 _table(),
                 _facts(report),
@@ -123,20 +123,28 @@ def _card(report: VerifyReport, layer: LayerResult, folder: Path | None) -> Mark
     )
 
 
-def _ladder(rungs: Iterable[Mapping[str, Any]]) -> Markup | None:
+def _ladder(rungs: Iterable[Mapping[str, Any]], sentence: str) -> Markup | None:
     """The stages of the conversion, each compared with the one before."""
     steps = [
         tag(
             "li",
             tag("b", str(rung["rung"])),
             tag("span", str(rung["status"]), class_="status"),
-            None if rung.get("max_abs") is None else tag("code", format_error(float(rung["max_abs"]))),
+            None if rung.get("max_abs") is None else tag("code", _moved(rung)),
             tag("span", str(rung["note"]), class_="muted") if rung.get("note") else None,
             class_=f"rung {rung['status'] if rung['status'] in ('pass', 'fail') else 'other'}",
         )
         for rung in rungs
     ]
-    return tag("section", tag("h2", "The ladder"), tag("ol", *steps, class_="ladder")) if steps else None
+    if not steps:
+        return None
+    said = tag("p", sentence[:1].upper() + sentence[1:] + ".") if sentence else None
+    return tag("section", tag("h2", "The ladder"), said, tag("ol", *steps, class_="ladder"))
+
+
+def _moved(rung: Mapping[str, Any]) -> str:
+    error = format_error(float(rung["max_abs"]))
+    return error if rung.get("floor") is None else f"{error} of {format_error(float(rung['floor']))}"
 
 
 def _graph(report: VerifyReport) -> Markup:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.report import verify_words as words
+from edgekit.report.table import text_table
 from edgekit.report.terminal import Terminal, printable
 from edgekit.report.verify_table import layer_table
 from edgekit.units import format_error, format_shape
@@ -36,7 +37,8 @@ def verify_text(
         page.finding(),
         page.culprits(),
         layer_table(report, page.terminal, everything=everything),
-        [*page.outputs(), *page.streams(), *page.ladder(), *page.facts()],
+        page.ladder(),
+        [*page.outputs(), *page.streams(), *page.facts()],
         page.unmatched(),
         [*page.warnings(), *page.notes(notes)],
     )
@@ -97,16 +99,23 @@ class _Page:
         return lines
 
     def ladder(self) -> list[str]:
-        """The stages of the conversion, where they were compared."""
+        """Which stage of the conversion breaks first, and all of them, where they were compared."""
         rungs: list[Mapping[str, Any]] = list(self.report.extra.get("ladder") or ())
-        lines: list[str] = []
-        for rung in rungs:
-            error = rung.get("max_abs")
-            shown = "" if error is None else f", off by {format_error(error)}"
-            note = f"; {rung['note']}" if rung.get("note") else ""
-            text = f"{rung['rung']}: {rung['status']}{shown}{note}"
-            lines += self._fact("ladder" if not lines else "", text)
-        return lines
+        if not rungs:
+            return []
+        sentence = self._wrap(f"ladder: {self.report.extra.get('ladder_sentence', '')}", "", "        ")
+        rows = [
+            [
+                printable(str(rung["rung"])),
+                printable(str(rung["status"])),
+                "" if rung.get("max_abs") is None else format_error(rung["max_abs"]),
+                "" if rung.get("floor") is None else format_error(rung["floor"]),
+            ]
+            for rung in rungs
+        ]
+        table = text_table(["stage", "", "off by", "floor"], rows, left=(0, 1))
+        notes = dict.fromkeys(rung["note"] for rung in rungs if rung["status"] != "pass" and rung.get("note"))
+        return [*sentence, *table, *(line for note in notes for line in self._wrap(note, "  ", "  "))]
 
     def facts(self) -> list[str]:
         """Coverage, samples and device."""

@@ -34,6 +34,8 @@ def verdict(report: VerifyReport) -> str:
     """Return the finding in one sentence, without the word pass or fail."""
     total = len(report.layers)
     culprits = culprits_of(report)
+    if not report.passed and 2 * report.compared < total:
+        return f"{report.compared} of {total} layers have a counterpart: this may be another model"
     if culprits:
         return f"{_count(len(culprits), total)} wrong: {_names(culprits)}"
     wrong = [output for output in report.outputs if output.status is not Status.PASS]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -112,7 +113,9 @@ def _function(space: Any, layer: Layer, name: str, inputs: list[Any]) -> Any:
     positional = rest if first is None else [first, *rest]
     if space is torch.Tensor and first is None and "self" in by_name:
         positional = [by_name.pop("self"), *positional]
-    return function(*positional, **by_name, **arguments)
+    with warnings.catch_warnings():  # that pnnx writes an older name is not the user's doing
+        warnings.simplefilter("ignore")
+        return function(*positional, **by_name, **arguments)
 
 
 _LISTS = frozenset({"torch.cat", "torch.stack", "torch.einsum"})

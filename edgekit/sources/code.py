@@ -146,8 +146,11 @@ def _wrapped(error: BaseException, what: str) -> BaseException:
     return user_code_error(error, what)
 
 
-def user_code_error(error: BaseException, what: str) -> UserError:
-    """Return a `UserError` for an exception out of the user's code: what, where, and in one line why."""
+def user_code_error(error: BaseException, what: str, first: str = "mend the model's code") -> UserError:
+    """Return a `UserError` for an exception out of the user's code: what, where, and in one line why.
+
+    `first` is what to try first.
+    """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     if isinstance(error, SyntaxError) and error.filename:
         place = f" ({error.filename}:{error.lineno})"
@@ -155,9 +158,7 @@ def user_code_error(error: BaseException, what: str) -> UserError:
         place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return UserError(
-        f"{what} raised {text}{place}", "mend the model's code, or set EDGEKIT_DEBUG=1 to see the traceback"
-    )
+    return UserError(f"{what} raised {text}{place}", f"{first}, or set EDGEKIT_DEBUG=1 to see the traceback")
 
 
 def _is_users(filename: str) -> bool:

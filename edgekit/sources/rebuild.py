@@ -83,7 +83,9 @@ def record_probes(
             assert built.adapter.tree is not None
             traces.append(variant.record(tensors, built.adapter.tree.names))
         except Exception as error:
-            raise user_code_error(error, "the model, run on seeded inputs,") from error
+            shapes = " ".join(f"{name}={'x'.join(map(str, array.shape))}" for name, array in arrays.items())
+            remedy = "give shapes with --input that the model takes"
+            raise user_code_error(error, f"the model, run on seeded inputs {shapes},", remedy) from error
     return traces
 
 

@@ -41,8 +41,8 @@ class Foreign:
 
 
 def is_foreign(target: str | Path) -> bool:
-    """Whether a target names a `.param` file and not a bundle."""
-    return str(target).endswith(".param")
+    """Whether a target names a `.param` file, or the `.bin` beside it, and not a bundle."""
+    return Path(target).suffix in (".param", ".bin") and not Path(target).is_dir()
 
 
 def align_foreign(
@@ -59,12 +59,12 @@ def align_foreign(
         UserError: no model is named, a file is missing, or inputs or outputs differ in number.
         FormatError: a file is damaged.
     """
-    if model is None:
-        raise UserError(f"'{param}' says nothing of its PyTorch model", "name it with: --model SPEC")
-    binary = param.with_suffix(".bin")
+    param, binary = param.with_suffix(".param"), param.with_suffix(".bin")
     for path in (param, binary):
         if not path.is_file():
             raise UserError(f"no file '{path}'", "the .param and the .bin lie beside each other")
+    if model is None:
+        raise UserError(f"'{param}' says nothing of its PyTorch model", "name it with: --model SPEC")
     graph = ncnn_format.read(param, binary)
     require("torch", "torch")
     from edgekit.sources.rebuild import record_probes

@@ -101,6 +101,7 @@ def test_the_worst_culprit_is_written_as_a_case_of_its_own(
         (["--threads", "many"], "'many' is not a number of threads"),
         (["--json", "-", "--html", "-"], "--json and --html cannot both be stdout"),
         (["--device", "moon"], "unknown device 'moon'"),
+        (["--input", "x=1x3x10x10"], "--input describes the inputs of a .param of other make"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -116,3 +117,22 @@ def test_a_missing_bundle_is_a_line_and_a_remedy(tmp_path: Path, capsys: pytest.
     assert captured.out == ""
     assert "no bundle at" in captured.err
     assert "remedy: make one with: edgekit export" in captured.err
+
+
+def test_files_of_other_make_are_refused_for_a_reason(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for suffix in ("param", "bin"):
+        shutil.copy(bundle / f"model.ncnn.{suffix}", tmp_path / f"net.ncnn.{suffix}")
+    for arguments, error, remedy in (
+        (["net.ncnn.param", "--ladder"], "--ladder needs a bundle", "edgekit export MODEL -o BUNDLE"),
+        (["net.ncnn.param"], "says nothing of its PyTorch model", "name it with: --model SPEC"),
+        (["net.ncnn.bin"], "net.ncnn.param' says nothing of its PyTorch model", "--model SPEC"),
+        (["lost.param", "--model", "nets.py:Net"], "no file", "lie beside each other"),
+        ([""], "is not a bundle", f"name the .param itself: {tmp_path}/net.ncnn.param"),
+    ):
+        target, *options = arguments
+        assert main(["verify", str(tmp_path / target), *options]) == 2
+        told = capsys.readouterr().err
+        assert error in told
+        assert remedy in told

@@ -100,7 +100,9 @@ def test_the_ladder_has_its_place(passing: VerifyReport) -> None:
         {"rung": "ncnn fp16", "status": "fail", "max_abs": 0.25, "note": "the first that breaks"},
     ]
     assert 'class="ladder"' not in verify_html(passing)
-    text = verify_html(replace(passing, extra={"ladder": rungs}))
+    extra = {"ladder": rungs, "ladder_sentence": "the first stage that breaks is ncnn fp16"}
+    text = verify_html(replace(passing, extra=extra))
+    assert "<p>The first stage that breaks is ncnn fp16.</p>" in text
     assert text.count('<li class="rung') == 2
     assert '<li class="rung fail"><b>ncnn fp16</b>' in text
 

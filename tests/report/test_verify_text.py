@@ -145,9 +145,12 @@ def test_the_ladder_is_shown_when_there_is_one(passing: VerifyReport) -> None:
         {"rung": "torch", "status": "pass", "max_abs": 0.0, "note": None},
         {"rung": "ncnn fp16", "status": "fail", "max_abs": 0.25, "note": "the first rung that breaks"},
     ]
-    text = verify_text(replace(passing, extra={"ladder": rungs}))
-    assert "ladder    torch: pass, off by 0\n" in text
-    assert "          ncnn fp16: fail, off by 2.5e-01; the first rung that breaks\n" in text
+    extra = {"ladder": rungs, "ladder_sentence": "the first stage that breaks is ncnn fp16"}
+    text = verify_text(replace(passing, extra=extra))
+    assert "\nladder: the first stage that breaks is ncnn fp16\n" in text
+    assert "  torch      pass        0\n" in text
+    assert "  ncnn fp16  fail  2.5e-01\n" in text
+    assert "  the first rung that breaks\n" in text
 
 
 def test_many_culprits_stay_readable(failing: VerifyReport) -> None:
