@@ -20,9 +20,10 @@ from edgekit.forecaster.functions import of_function
 from edgekit.forecaster.kernels import Kernel
 from edgekit.forecaster.model import INSIDE
 from edgekit.forecaster.outcome import Outcome, State, state_of
-from edgekit.forecaster.products import products_of
+from edgekit.forecaster.products import products_of, tiles_of
 from edgekit.forecaster.spread import handed_on
 from edgekit.forecaster.sums import of_products
+from edgekit.forecaster.winograd import of_tiles
 from edgekit.graph import Layer
 from edgekit.numerics.floors import UNITS, largest
 from edgekit.numerics.halves import overflows, rounded
@@ -44,8 +45,11 @@ def predicted(
         found = of_function(layer, blobs, output, kernel, precision)
         if found is not None:
             return found
+    tiles = tiles_of(layer, blobs, output) if kernel is Kernel.HALF else None
     products = products_of(layer, blobs, output)
-    if products is not None:
+    if tiles is not None:
+        found = of_tiles(tiles, output)
+    elif products is not None:
         found = of_products(products, kernel, precision)
     elif any(_is_beyond(blobs[name], precision) for name in layer.inputs if name in blobs):
         return Outcome(None, handed_on(layer, State.INF))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,6 @@ class Outcome:
 
     error: float | None
     state: State = State.FINITE
-
-    def times(self, factor: float) -> Self:
-        """Return the same with a larger error."""
-        return self if self.error is None else replace(self, error=self.error * factor)
 
 
 def state_of(values: Array) -> State:

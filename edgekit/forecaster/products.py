@@ -8,7 +8,7 @@ ncnn adds them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ POSITIONS, CHANNELS = 48, 48
 class Products:
     """Groups of products: `rows` (g, positions, K), `columns` (g, channels, K), `bias` (g, channels).
 
-    `size` is the number of elements of the whole output, `winograd` whether ncnn transforms the layer.
+    `size` is the number of elements of the whole output, `lanes` how many partial sums ncnn keeps.
     """
 
     rows: Array
@@ -37,7 +37,7 @@ class Products:
     bias: Array
     size: int
     activation: Activation | None = None
-    winograd: bool = False
+    lanes: int = 1
 
     @property
     def taken(self) -> int:
@@ -68,7 +68,7 @@ def _spread(count: int, most: int) -> Array:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.intp))
 
 
-def _strongest(strength: Array, most: int) -> Array:
+def strongest(strength: Array, most: int) -> Array:
     """Return indices: half of them those with the largest strength, half spread evenly."""
     if strength.size <= most:
         return np.arange(strength.size)
@@ -104,11 +104,11 @@ def _convolution(layer: Layer, inputs: list[Array], output: Array) -> Products |
     channels = result.shape[0]
     group = _int(facts.get("group", 1))
     padded = np.pad(planar, ((0, 0), *sides))
-    places = _strongest(np.abs(result).max(0).reshape(-1), POSITIONS)
+    places = strongest(np.abs(result).max(0).reshape(-1), POSITIONS)
     reach = np.abs(weight.reshape(channels, -1)).sum(1) + np.abs(result).reshape(channels, -1).max(1)
-    groups = _strongest(reach.reshape(group, -1).max(1), CHANNELS)
+    groups = strongest(reach.reshape(group, -1).max(1), CHANNELS)
     inside = reach.reshape(group, -1).max(0)
-    each = _strongest(inside, max(1, CHANNELS // len(groups)))
+    each = strongest(inside, max(1, CHANNELS // len(groups)))
     patches = _patches(padded, places, result.shape[2], kernel, stride, dilation)
     per = planar.shape[0] // group
     rows = patches.reshape(len(places), group, per, -1)[:, groups]  # (p, g, c / g, k)
@@ -120,21 +120,40 @@ def _convolution(layer: Layer, inputs: list[Array], output: Array) -> Products |
         bias=bias,
         size=output.size,
         activation=activation(layer),
-        winograd=_has_winograd(layer, kernel, stride, dilation, planar.shape[0], channels),
     )
 
 
-def _has_winograd(
-    layer: Layer,
-    kernel: tuple[Any, ...],
-    stride: tuple[Any, ...],
-    dilation: tuple[Any, ...],
-    inputs: int,
-    outputs: int,
-) -> bool:
-    """3x3 of stride 1 with at least 16 channels on one side: `prefer_winograd` in convolution_arm_asimdhp."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiles:
+    """A 3x3 convolution that ncnn computes in tiles: padded input (c, h, w), weight (o, c, 3, 3)."""
+
+    padded: Array
+    weight: Array
+    bias: Array
+    activation: Activation | None
+
+
+def tiles_of(layer: Layer, inputs: Mapping[str, Array], output: Array) -> Tiles | None:
+    """Return what a winograd kernel is given, None where ncnn has none for the layer.
+
+    It has one for 3x3 of stride 1 with at least 16 channels on one side (`prefer_winograd` in
+    convolution_arm_asimdhp.cpp), unless bit 64 of the feature mask is set.
+    """
+    weight = _values(layer, "weight_data")
+    mask = layer.params.get("31", 0)
+    if layer.type != "Convolution" or weight is None or output.ndim != 3 or layer.inputs[0] not in inputs:
+        return None
+    facts = describe(layer)
+    kernel, stride, dilation = (_two(facts[key]) for key in ("kernel", "stride", "dilation"))
+    x = np.asarray(inputs[layer.inputs[0]], np.float32)
     plain = (kernel, stride, dilation) == ((3, 3), (1, 1), (1, 1))
-    return layer.type == "Convolution" and plain and max(inputs, outputs) >= 16
+    masked = isinstance(mask, int) and bool(mask & 64)
+    if not plain or masked or x.ndim != 3 or max(x.shape[0], output.shape[0]) < 16:
+        return None
+    sides = _sides(_two(facts["pads"]), x.shape[1:], output.shape[1:], kernel, stride, dilation)
+    shaped = weight.reshape(output.shape[0], x.shape[0], 3, 3)
+    bias = _bias(layer, output.shape[0])
+    return Tiles(np.pad(x, ((0, 0), *sides)), shaped, bias, activation(layer))
 
 
 def _two(value: Any) -> tuple[Any, ...]:
@@ -192,8 +211,8 @@ def _dense(
 ) -> Products:
     """Rows (p, K) and columns (o, K): take the strongest rows and some columns."""
     strength = np.abs(rows).astype(np.float64).sum(-1)
-    places = _strongest(strength, POSITIONS)
-    each = _strongest(np.abs(columns).astype(np.float64).sum(-1), CHANNELS)
+    places = strongest(strength, POSITIONS)
+    each = strongest(np.abs(columns).astype(np.float64).sum(-1), CHANNELS)
     return Products(rows[places][None], columns[each][None], bias[each][None], output.size, fused)
 
 
@@ -203,7 +222,8 @@ def _inner_product(layer: Layer, inputs: list[Array], output: Array) -> Products
         return None
     columns = weight.reshape(_int(describe(layer)["num_output"]), -1)
     rows = inputs[0].reshape(-1, columns.shape[1])
-    return _dense(rows, columns, _bias(layer, columns.shape[0]), output, activation(layer))
+    found = _dense(rows, columns, _bias(layer, columns.shape[0]), output, activation(layer))
+    return replace(found, lanes=8 if rows.shape[0] == 1 else 1)
 
 
 def _gemm(layer: Layer, inputs: list[Array], output: Array) -> Products | None:

@@ -20,6 +20,8 @@ E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once do
                              Winograd kernels sum transformed inputs that cancel: measured on a Cortex-A76's
                              kernels, 5 to 8 times the error of the direct ones, hence WINOGRAD.
 
+2^-24                       the step of fp16's subnormal numbers: what is below cannot be told apart at all.
+
 Layers that only move numbers, ReLU and clip are exact: their floor is 0.
 
 Half precision multiplies the unit of rounding: u = 2^-11 (fp16, 10 bits after the leading one) or 2^-8
@@ -40,6 +42,9 @@ Array = npt.NDArray[Any]
 
 UNITS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "fp16-storage": 2.0**-11, "bf16": 2.0**-8}
 """Unit of rounding (half the spacing of numbers near 1) of each precision."""
+
+LEAST = {"fp32": 0.0, "fp16": 2.0**-24, "fp16-storage": 2.0**-24, "bf16": 0.0}
+"""Distance between the smallest numbers of each precision: below 2^-14 fp16 has fewer bits and then none."""
 
 SUMS_IN_FP16 = "fp16"
 """The precision whose sums are rounded to 11 bits after every step."""
@@ -81,7 +86,7 @@ def floor(noise: Noise, precision: str = "fp32", sums: Sums | None = None) -> fl
         return 0.0
     u32, u = UNITS["fp32"], UNITS[precision]
     if noise.exact:
-        return u * noise.peak
+        return max(u * noise.peak, LEAST[precision])
     stored = UNITS["fp32" if sums is None else sums.weights]
     return max(
         ACCUMULATION * max(noise.rounding, u32 * noise.peak),
@@ -89,6 +94,7 @@ def floor(noise: Noise, precision: str = "fp32", sums: Sums | None = None) -> fl
         2 * u32 * float(np.sqrt(noise.terms)) * noise.peak,
         (2 * u * noise.peak) if precision != "fp32" else 0.0,
         0.0 if sums is None or precision != SUMS_IN_FP16 else _of_fp16_sums(noise, sums),
+        LEAST[precision],
     )
 
 

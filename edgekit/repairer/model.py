@@ -10,7 +10,7 @@ from typing import Any
 from edgekit import schema
 from edgekit.alignment.model import LayerAlignment
 from edgekit.runtimes.trace import Source
-from edgekit.verifier import VerifyReport
+from edgekit.verifier import LayerResult, VerifyReport
 
 MASK_PARAM = "31"
 """Id of ncnn's per-layer feature mask."""
@@ -114,6 +114,16 @@ class Repair:
         """Whether the repaired model passes on the device."""
         return self.after.passed
 
+    def _kept_json(self, each: Kept) -> dict[str, Any]:
+        """One layer with its error alone, on PyTorch's inputs, before and after."""
+        after = next((layer for layer in self.after.layers if layer.name == each.name), None)
+        return {
+            **schema.to_json(each),
+            "mask": int(each.keep),
+            "before": _error(self.before.layers[each.index]),
+            "after": None if after is None else _error(after),
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Return the object under the key `repair` of `verify --json`."""
         return {
@@ -121,13 +131,20 @@ class Repair:
             "bundle": self.bundle,
             "precision": self.precision,
             "needed": self.needed,
-            "kept": [{**schema.to_json(each), "mask": int(each.keep)} for each in self.kept],
+            "kept": [self._kept_json(each) for each in self.kept],
             "widened": self.widened,
             "trials": [{**schema.to_json(each), "holds": each.holds} for each in self.trials],
             "price": schema.to_json(self.price),
             "diff": list(self.diff),
             "before": {"verdict": self.before.verdict.value, "culprits": list(self.before.culprits)},
         }
+
+
+def _error(layer: LayerResult) -> float | str | None:
+    """Return the isolated max_abs, or what is wrong with the result where there is none."""
+    if layer.isolated is not None:
+        return layer.isolated.max_abs
+    return None if layer.finding is None else layer.finding.value
 
 
 def kept(entry: LayerAlignment, keep: Keep, why: str) -> Kept:

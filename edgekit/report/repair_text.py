@@ -6,8 +6,9 @@ from pathlib import Path
 
 from edgekit.repairer import Kept, Price, Repair
 from edgekit.report import verify_words as words
+from edgekit.report.price_rows import price_rows
 from edgekit.report.terminal import Terminal
-from edgekit.units import format_bytes, format_count, format_duration, format_percent
+from edgekit.schema import to_json
 
 _INDENT = 10
 _MOST_DIFF = 24
@@ -20,31 +21,6 @@ def repair_text(repair: Repair, terminal: Terminal | None = None, folder: Path |
         return "\n".join(page.nothing()) + "\n"
     sections = (page.finding(), page.kept(), page.facts(), page.diff())
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
-
-
-def cost_rows(price: Price) -> list[tuple[str, str, str, str]]:
-    """Return (what, before, after, change) of everything that was counted."""
-    rows = []
-    for title, name, show in (
-        ("layers in fp16", "half_layers", str),
-        ("layers", "layers", str),
-        ("files", "file_bytes", format_bytes),
-        ("weights in memory", "weight_bytes", format_bytes),
-        ("activations moved", "activation_bytes", format_bytes),
-        ("instructions", "instructions", format_count),
-        ("latency, median", "latency_s", format_duration),
-    ):
-        one, two = getattr(price.before, name), getattr(price.after, name)
-        if one is not None and two is not None:
-            rows.append((title, show(one), show(two), _change(one, two)))
-    return rows
-
-
-def _change(before: float, after: float) -> str:
-    if before == after or not before:
-        return ""
-    share = (after - before) / before
-    return f"{'+' if share > 0 else '-'}{format_percent(abs(share))}"
 
 
 def _trials(count: int) -> str:
@@ -108,7 +84,7 @@ class _Page:
 
     def _price(self, price: Price) -> list[str]:
         lines: list[str] = []
-        for title, before, after, change in cost_rows(price):
+        for title, before, after, change in price_rows(to_json(price.before), to_json(price.after)):
             shown = f"{title}: {before} -> {after}" if change else f"{title}: {before}"
             lines += self._fact("price" if not lines else "", shown + (f" ({change})" if change else ""))
         if price.note:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.report import verify_words as words
+from edgekit.report.half_html import STYLE as HALF_STYLE
+from edgekit.report.half_html import half_sections
 from edgekit.report.markup import Markup, embedded_json, joined, page, tag
 from edgekit.report.verify_data import page_data
 from edgekit.report.verify_svg import graph_svg
@@ -14,7 +16,7 @@ from edgekit.units import format_error, format_shape
 from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
 from edgekit.verifier.stream import StreamResult
 
-_STYLES = ("page.css", "panel.css", "verify.css", "verify_graph.css")
+_STYLES = ("page.css", "panel.css", "verify.css", "verify_graph.css", HALF_STYLE)
 _SCRIPTS = (
     "page.js",
     "verify_scale.js",
@@ -38,6 +40,7 @@ def verify_html(report: VerifyReport, folder: Path | None = None) -> str:
                 _culprits(report, folder),
                 _ladder(report.extra.get("ladder") or (), str(report.extra.get("ladder_sentence") or "")),
                 _graph(report),
+                half_sections(report, folder),
                 _table(),
                 _facts(report),
             ),
