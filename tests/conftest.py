@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -21,3 +23,21 @@ def qemu() -> Root:
     if not installable and find_program() is None:
         pytest.skip(f"qemu-aarch64-static is not installed; {PROGRAM_REMEDY}")
     return setup_qemu()
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Bundles of the nets that half precision breaks, or does not, each exported once."""
+    import edgekit
+    from tests.repairer import nets
+
+    folder = tmp_path_factory.mktemp("halves")
+
+    def export(name: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            kind, shape = nets.BROKEN.get(name) or nets.SOUND[name]
+            edgekit.export(nets.build(kind), path, inputs={"x": shape})
+        return path
+
+    return export

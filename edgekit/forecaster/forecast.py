@@ -30,6 +30,7 @@ Array = npt.NDArray[Any]
 
 PRECISIONS = ("fp16", "fp16-storage", "bf16")
 _MOST_LOST = 0.5
+_SURE = 2.0  # a forecast is not exact, and an alarm has to be right
 
 
 def forecast(bundle: str | os.PathLike[str] | Bundle, precision: str = "fp16") -> Forecast:
@@ -106,7 +107,7 @@ def _one(
 def _risk(error: float | None, state: State, limit: float, gone: float) -> Risk:
     if state is not State.FINITE or error is None:
         return Risk.OVERFLOW
-    if error > limit:
+    if error > _SURE * limit:
         return Risk.ERROR
     return Risk.UNDERFLOW if gone > _MOST_LOST else Risk.NONE
 

@@ -20,7 +20,7 @@ class Risk(StrEnum):
 
     NONE       it rounds, and that is all
     OVERFLOW   a number that it reads, holds or writes is beyond the precision: infinity or NaN
-    ERROR      its error is above what rounding explains (the floor that verify judges by)
+    ERROR      its error is twice what rounding explains (the floor that verify judges by) or more
     UNDERFLOW  most of what it writes is too small to be stored and becomes zero
     """
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.numerics.floors import floor
+from edgekit.numerics.floors import floor, largest
+from edgekit.numerics.halves import LARGEST, overflows
 from edgekit.numerics.metrics import compare
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.alone import Answer, run_alone
@@ -83,6 +84,7 @@ def attribute(
             {name: _error(layer, answers[number], sample) for name, answers in switched.items()},
             _limit(layer, sample),
             words,
+            _beyond(layer, sample, artefact.precision),
         )
         for number, layer in enumerate(layers)
     )
@@ -110,17 +112,27 @@ def _limit(layer: LayerAlignment, sample: Sample) -> float:
     return max(floor(sample.noise[blob].isolated) for blob in layer.outputs)
 
 
+def _beyond(layer: LayerAlignment, sample: Sample, precision: str) -> str | None:
+    """Say that the layer's numbers do not fit into the precision, where that is so: no kernel's fault."""
+    peak = max(largest(sample.blobs[blob]) for blob in (*layer.anchors, *layer.outputs))
+    if precision == "fp32" or not overflows(peak, precision):
+        return None
+    return f"it handles {peak:.3g}, and the largest number of {precision} is {LARGEST[precision]:.0f}"
+
+
 def _conclude(
     layer: LayerAlignment,
     diagnosis: str | None,
     errors: Mapping[str, float | None],
     limit: float,
     words: Mapping[str, str],
+    beyond: str | None,
 ) -> Attribution:
     blamed = tuple(name for name, error in errors.items() if error is not None and error <= limit)
     if blamed:
         paths = " or ".join(words[name] for name in blamed)
-        sentence = f"it is right without {paths}: the fault is in that path of ncnn"
+        fault = "the fault is in that path of ncnn" if beyond is None else beyond
+        sentence = f"it is right without {paths}: {fault}"
     else:
         sentence = "it is wrong whichever kernel of ncnn computes it"
     return Attribution(layer.name, layer.index, diagnosis, blamed, sentence, dict(errors))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+Exported = Callable[[str], Path]
+"""The fixture `exported`: from a net's name to its bundle."""
 
 
 class InTheMiddle(nn.Module):
@@ -135,6 +141,21 @@ class OddDepthwise(nn.Module):
         return self.head(torch.relu(self.down(torch.relu(self.widen(x)))))
 
 
+class InsideWinograd(nn.Module):
+    """What goes into the 3x3 convolution and comes out fits; ncnn's winograd kernel leaves fp16 between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.middle = nn.Conv2d(3, 16, 1), nn.Conv2d(16, 16, 3, padding=1)
+        self.head = nn.Conv2d(16, 4, 1)
+        with torch.no_grad():
+            self.stem.weight.mul_(4e3)
+            self.head.weight.mul_(1e-3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.middle(self.stem(x))))
+
+
 IMAGE, TOKENS = (1, 3, 12, 12), (1, 6, 16)
 BROKEN: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "in_the_middle": (InTheMiddle, IMAGE),
@@ -144,6 +165,7 @@ BROKEN: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "bare_softmax": (BareSoftmax, IMAGE),
     "two_branches": (TwoBranches, IMAGE),
     "odd_depthwise": (OddDepthwise, (1, 3, 14, 14)),
+    "inside_winograd": (InsideWinograd, IMAGE),
 }
 SOUND: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "honest": (Honest, IMAGE),

@@ -22,7 +22,7 @@ from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
 from edgekit.verifier import Artefact, VerifyReport
 from edgekit.verifier.verify import judge_artefact
 from tests.repairer import nets
-from tests.repairer.conftest import Exported
+from tests.repairer.nets import Exported
 
 pytestmark = pytest.mark.usefixtures("qemu")
 DEVICE = QemuDevice("cortex-a76")
@@ -35,6 +35,7 @@ KEPT: Mapping[str, tuple[tuple[str, Keep], ...]] = {
     "bare_softmax": (("", Keep.ALL), ("", Keep.ALL), ("", Keep.ALL)),
     "two_branches": (("left", Keep.ALL), ("left_back", Keep.ALL), ("right", Keep.ALL)),
     "odd_depthwise": (("down", Keep.SUMS),),
+    "inside_winograd": (("middle", Keep.SUMS),),
 }
 
 

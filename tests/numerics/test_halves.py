@@ -1,0 +1,39 @@
+"""Rounding to 16 bits, against what the formats say."""
+
+import numpy as np
+import pytest
+import torch
+
+from edgekit.numerics.halves import LARGEST, lost, overflows, rounded
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [(65504.0, 65504.0), (65519.0, 65504.0), (65520.0, np.inf), (2.0**-24, 2.0**-24), (2.0**-26, 0.0)],
+)
+def test_fp16(value: float, stored: float) -> None:
+    assert rounded(np.array([value, -value]), "fp16").tolist() == [stored, -stored]
+
+
+def test_bf16_is_torchs_but_for_ties() -> None:
+    values = np.random.default_rng(0).standard_normal(10_000).astype(np.float32) * 1e5
+    theirs = torch.from_numpy(values).to(torch.bfloat16).to(torch.float32).numpy()
+    assert np.array_equal(rounded(values, "bf16"), theirs)
+    tie = np.array([1 + 2.0**-8], np.float32)
+    assert rounded(tie, "bf16").tolist() == [1 + 2.0**-7]
+
+
+def test_infinity_and_nan_stay() -> None:
+    odd = np.array([np.inf, -np.inf, np.nan], np.float32)
+    for precision in LARGEST:
+        assert np.array_equal(rounded(odd, precision), odd, equal_nan=True)
+
+
+def test_the_range_ends_where_rounding_goes_to_infinity() -> None:
+    assert not overflows(65519.0, "fp16") and overflows(65520.0, "fp16")
+    assert not overflows(1e38, "bf16")
+
+
+def test_what_is_lost_is_counted_among_what_is_not_zero() -> None:
+    assert lost(np.array([0.0, 1e-9, 1.0, 1e-9]), "fp16") == pytest.approx(2 / 3)
+    assert lost(np.zeros(3), "fp16") == 0
