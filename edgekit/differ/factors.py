@@ -13,6 +13,7 @@ from edgekit.differ.effective import PRODUCTS, arrays
 from edgekit.differ.model import Equivalence, Severity
 from edgekit.differ.sides import Side
 from edgekit.differ.structure import Op, Structure
+from edgekit.runtimes.trace import Array
 
 _EQUAL = 1e-3  # of the largest number, as for weights
 _MAYBE = "a factor, which may be folded into the weights on the other side"
@@ -24,17 +25,18 @@ def without_folded(
     """Take out the factors that are in the other side's weights; what cannot be told is less severe."""
     kept, equal = [], []
     for change in changes:
-        op = change.left or change.right
-        products = _products(op, found, on_left=change.left is not None) if _is_factor(change) else None
+        op, on_left = change.left or change.right, change.left is not None
+        products = _products(op, found, on_left=on_left) if _is_factor(change) else None
         if op is None or products is None:
             kept.append(change)
-        elif left.is_model or right.is_model:
-            severity = max(change.severity, Severity.P2)
-            kept.append(replace(change, severity=severity, impact=_MAYBE))
-        elif _is_folded(op.facts["scalar"], products, (left, right), on_left=change.left is not None):
-            other = products[change.left is not None]
-            reason = f"a factor of {op.facts['scalar']:g} on one side is in the weights on the other"
-            equal.append(Equivalence(op.name, other.name, reason))
+            continue
+        factor = op.facts["scalar"]
+        folded = _is_folded(factor, products, (left, right), on_left=on_left)
+        if folded is None:
+            kept.append(replace(change, severity=max(change.severity, Severity.P2), impact=_MAYBE))
+        elif folded:
+            reason = f"a factor of {factor:g} on one side is in the weights on the other"
+            equal.append(Equivalence(op.name, products[on_left].name, reason))
         else:
             kept.append(change)
     return kept, equal
@@ -63,16 +65,23 @@ def _products(op: Op | None, found: Matching, *, on_left: bool) -> tuple[Op, Op]
     return (producer, found.right.ops[partner]) if on_left else (found.left.ops[partner], producer)
 
 
-def _is_folded(factor: float, products: tuple[Op, Op], sides: tuple[Side, Side], *, on_left: bool) -> bool:
-    weights = [
-        arrays(op, side.opened.graph.layers).get("weight")
-        if side.opened.graph.layers[op.layers[0]].weights
-        else None
-        for op, side in zip(products, sides, strict=True)
-    ]
+def _is_folded(
+    factor: float, products: tuple[Op, Op], sides: tuple[Side, Side], *, on_left: bool
+) -> bool | None:
+    """Whether the other side's weights are those of this side times the factor; None: they are not known."""
+    weights = [_weight(op, side) for op, side in zip(products, sides, strict=True)]
     mine, theirs = weights if on_left else reversed(weights)
-    if mine is None or theirs is None or mine.size != theirs.size:
-        return False
+    if mine is None or theirs is None:
+        return None
     scaled = mine.reshape(-1) * factor
     scale = float(np.max(np.abs(scaled), initial=0.0))
-    return bool(np.allclose(scaled, theirs.reshape(-1), rtol=0, atol=_EQUAL * scale))
+    equal = mine.size == theirs.size and np.allclose(scaled, theirs.reshape(-1), rtol=0, atol=_EQUAL * scale)
+    return bool(equal)
+
+
+def _weight(op: Op, side: Side) -> Array | None:
+    """Return the weight of a product; the numbers of a model that is still to be given some mean nothing."""
+    layers = side.opened.graph.layers
+    if side.is_model or not layers[op.layers[0]].weights:
+        return None
+    return arrays(op, layers)["weight"]

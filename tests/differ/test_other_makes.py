@@ -125,6 +125,12 @@ def test_a_factor_that_is_missing(factor: tuple[Path, Path], tmp_path: Path) -> 
     assert (difference.severity, difference.kind, difference.left.value) == ("P1", "missing", "mul 0.1")
 
 
+def test_a_factor_may_be_in_weights_that_are_not_there(factor: tuple[Path, Path]) -> None:
+    factor[1].with_suffix(".bin").unlink()
+    (difference,) = edgekit.diff(*factor).differences
+    assert (difference.severity, difference.kind) == ("P2", "missing")
+
+
 def test_a_factor_that_a_model_lacks_may_be_in_its_weights(factor: tuple[Path, Path]) -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.ReLU()).eval()
     (difference,) = edgekit.diff(factor[0], module, inputs={"input": (1, 3, 8, 8)}).differences
