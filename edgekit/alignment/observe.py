@@ -62,7 +62,11 @@ class Observer:
         self._artefact = artefact
         self._traces = tuple(traces)
         self._arrays: dict[tuple[int, int, Layout], Array] = {}
-        self._integers = integer_blobs(traces[0], artefact)
+        first = traces[0]
+        integers = (
+            port.blob for port in artefact.inputs if first.values[first.inputs[port.name]].dtype.kind in "iub"
+        )
+        self._integers = integer_blobs(artefact.graph, integers)
 
     def ask(self, questions: Sequence[Probe], probes: int | None = None) -> list[dict[str, Observation]]:
         """Answer each question with what ncnn gave for its blobs (those that it gave).
@@ -144,12 +148,10 @@ def descendants(graph: Graph, blob: str) -> set[str]:
     return found
 
 
-def integer_blobs(trace: Trace, artefact: Artefact) -> frozenset[str]:
+def integer_blobs(graph: Graph, inputs: Iterable[str]) -> frozenset[str]:
     """Blobs that carry integers from an integer input through layers that only move them."""
-    found = {
-        port.blob for port in artefact.inputs if trace.values[trace.inputs[port.name]].dtype.kind in "iub"
-    }
-    for layer in artefact.graph.layers:
+    found = set(inputs)
+    for layer in graph.layers:
         if layer.type in _KEEPS_INTEGERS and layer.inputs and all(blob in found for blob in layer.inputs):
             found.update(layer.outputs)
     return frozenset(found)

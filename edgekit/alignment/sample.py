@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.layout import Layout, contiguous
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.noise import LayerNoise, measure
+from edgekit.alignment.observe import integer_blobs
 from edgekit.alignment.scaled import ScaledCase, scaled_cases
 from edgekit.graph import Graph
 from edgekit.runtimes.trace import Array, Trace
@@ -30,13 +33,25 @@ class Sample:
 
 def sample(graph: Graph, alignment: Alignment, trace: Trace, name: str) -> Sample:
     """Take what a verdict needs out of a trace; measures the noise (two float64 passes)."""
-    arrays: dict[tuple[int, Layout], Array] = {}
+    arrays: dict[tuple[int, Layout, bool], Array] = {}
+    integers = _integers(graph, alignment, trace)
     blobs: dict[str, Array] = {}
     for blob, entry in alignment.blobs.items():
-        key = (entry.value, entry.layout)
+        key = (entry.value, entry.layout, blob in integers)
         if key not in arrays:
-            arrays[key] = contiguous(entry.layout.apply(trace.values[entry.value]))
+            values = entry.layout.apply(trace.values[entry.value])
+            arrays[key] = contiguous(values if blob in integers else np.asarray(values, np.float32))
         blobs[blob] = arrays[key]
     flow = Flow(trace)
     noise = measure(graph, alignment, flow)
     return Sample(name, blobs, noise, scaled_cases(graph, alignment, flow))
+
+
+def _integers(graph: Graph, alignment: Alignment, trace: Trace) -> frozenset[str]:
+    """Blobs that ncnn holds as integers: everything that it computes itself is a float."""
+    inputs = (
+        blob
+        for blob in graph.input_blobs
+        if blob in alignment.blobs and trace.values[alignment.blobs[blob].value].dtype.kind in "iub"
+    )
+    return integer_blobs(graph, inputs)

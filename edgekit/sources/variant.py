@@ -6,6 +6,7 @@ import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -15,7 +16,7 @@ from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Trace
 from edgekit.sources.adapter import Adapter
 from edgekit.toolchain.substitutes import Substitutes
-from edgekit.toolchain.trace import autograd_functions_inlined
+from edgekit.toolchain.trace import autograd_functions_inlined, script_functions_inlined
 from edgekit.toolchain.tracing_copy import tracing_copy
 
 
@@ -33,12 +34,12 @@ class Variant:
         self.substituted: tuple[str, ...] = ()
 
     def flatten(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace a TorchScript module by the operations that one run of it executes.
+        """Replace a module that holds TorchScript by the operations that one run of it executes.
 
         Scripted modules hold control flow, on which pnnx dies. What depends on sizes is settled by the run;
         what depends on numbers is found in the reference run.
         """
-        if isinstance(self._original.original, torch.jit.ScriptModule):
+        if any(_scripts(self._original.original)):
             with torch.no_grad(), optimized_execution(False):
                 self._flat = make_fx(self._run_original, pre_dispatch=True)(*tensors)
 
@@ -47,12 +48,9 @@ class Variant:
 
     @property
     def has_control_flow(self) -> bool:
-        """Whether it is a TorchScript module with branches or loops."""
-        script = self._original.original
-        if not isinstance(script, torch.jit.ScriptModule):
-            return False
-        graph = script.inlined_graph
-        return any(node.kind() in ("prim::If", "prim::Loop") for node in graph.nodes())
+        """Whether it is or holds a TorchScript module with branches or loops."""
+        graphs = (script.inlined_graph for script in _scripts(self._original.original))
+        return any(node.kind() in ("prim::If", "prim::Loop") for graph in graphs for node in graph.nodes())
 
     @property
     def changed(self) -> bool:
@@ -67,7 +65,8 @@ class Variant:
             adapter.module = self._flat
             yield adapter
             return
-        substitutes = Substitutes(dynamic=self._dynamic)
+        known = (*self._module.parameters(), *self._module.buffers())
+        substitutes = Substitutes(known, dynamic=self._dynamic)
         adapter = self._original.derived(self._module, substitutes.begin)
         with substitutes:
             yield adapter
@@ -83,6 +82,7 @@ class Variant:
             warnings.catch_warnings(),
             optimized_execution(False),
             autograd_functions_inlined([]),
+            script_functions_inlined(),
             self.running() as adapter,
         ):
             warnings.simplefilter("ignore")
@@ -93,6 +93,13 @@ class Variant:
     def notes(self) -> tuple[str, ...]:
         """What was done, in plain words."""
         return (*self.copied, *self.substituted)
+
+
+def _scripts(module: torch.nn.Module) -> Iterator[Any]:
+    """Yield the TorchScript modules of a tree that can be run."""
+    for each in module.modules():
+        if isinstance(each, torch.jit.ScriptModule) and hasattr(each, "forward"):
+            yield each
 
 
 def run(adapter: Adapter, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:

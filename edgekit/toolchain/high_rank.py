@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from edgekit.toolchain.substitution import Rule, Silent, State, sizes_of, untraced
+from edgekit.toolchain.substitution import Noted, Rule, Silent, State, sizes_of, untraced
 
 HIGHEST_RANK = 4
 
@@ -31,6 +31,8 @@ class HighRankView:
     sizes: tuple[int, ...]
     given: tuple[Any, ...]
     order: tuple[int, ...]
+
+    text = "cut tensors of rank 5 and more out of those that they are views of"
 
     def permuted(self, order: Sequence[int]) -> HighRankView:
         """The view with its axes in another order."""
@@ -103,10 +105,12 @@ def _owner(base: Sequence[int], sizes: Sequence[int], chosen: int) -> int | None
 
 
 def part_of_view(state: State, x: torch.Tensor, index: int) -> Any:
-    """Return x[index] cut out of what x is a view of; NotImplemented for a tensor of ordinary rank."""
+    """Return x[index] cut out of what x is a view of; NotImplemented for any other tensor."""
     known = state.views.get(id(x))
     parts = None if known is None else known.parts(0)
-    return NotImplemented if parts is None else parts[index]
+    if parts is None or parts[index] is None:
+        return NotImplemented
+    return Noted(parts[index], known.text)
 
 
 def _reshape(state: State, x: torch.Tensor, *shape: Any, **kwargs: Any) -> Any:
@@ -119,7 +123,7 @@ def _reshape(state: State, x: torch.Tensor, *shape: Any, **kwargs: Any) -> Any:
     known = state.views.get(id(x))
     if known is not None and len(sizes) <= HIGHEST_RANK and not state.dynamic:
         left = known.reshaped(_completed(sizes, math.prod(known.shape)))
-        return NotImplemented if left is None else left
+        return NotImplemented if left is None else Noted(left, known.text)
     if known is None and x.dim() <= HIGHEST_RANK < len(sizes):
         own = sizes_of(x)
         full = _completed(sizes, math.prod(own))
@@ -177,10 +181,21 @@ def _unbind(state: State, x: torch.Tensor, dim: int = 0) -> Any:
     """Cut the parts of a tensor of high rank out of the one that it was made of."""
     known = state.views.get(id(x))
     parts = None if known is None else known.parts(dim)
-    return NotImplemented if parts is None else tuple(parts)
+    if parts is None or any(part is None for part in parts):
+        return NotImplemented
+    return Noted(tuple(parts), known.text)
 
 
-_TEXT = "cut tensors of rank 5 and more out of those that they are views of"
+def _squeeze(state: State, x: torch.Tensor, dim: int | None = None) -> Any:
+    """Take the only part along an axis of size 1."""
+    known = state.views.get(id(x))
+    if known is None or dim is None or known.shape[dim] != 1:
+        return NotImplemented
+    parts = known.parts(dim)
+    return NotImplemented if parts is None or parts[0] is None else Noted(parts[0], known.text)
+
+
+_TEXT = HighRankView.text
 RULES: dict[Any, tuple[str, Rule]] = {
     torch.Tensor.reshape: (_TEXT, _reshape),
     torch.Tensor.view: (_TEXT, _reshape),
@@ -194,4 +209,6 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.flatten: (_TEXT, _flatten),
     torch.Tensor.unbind: (_TEXT, _unbind),
     torch.unbind: (_TEXT, _unbind),
+    torch.Tensor.squeeze: (_TEXT, _squeeze),
+    torch.squeeze: (_TEXT, _squeeze),
 }

@@ -25,10 +25,13 @@ from edgekit.toolchain.trace import (
     TraceWarning,
     attention_fast_path_off,
     autograd_functions_inlined,
+    script_functions_inlined,
     trace_warning,
 )
 
 OPSET = 17
+_UNREADABLE = ["fuse_matmul_add_bias_into_gemm_batched", "fuse_lp_normalization"]
+"""Simplifications whose result pnnx misreads (a flattened batch before attention) or does not know."""
 _EMBEDDED_LIMIT_BYTES = 2**31 - 2**20
 
 
@@ -76,6 +79,7 @@ def export_onnx(
         stack.enter_context(torch.no_grad())
         stack.enter_context(attention_fast_path_off())
         stack.enter_context(autograd_functions_inlined(inlined))
+        stack.enter_context(script_functions_inlined())
         stack.enter_context(_graph_not_printed())
         try:
             torch.onnx.export(
@@ -126,7 +130,9 @@ def simplify(model: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None 
     try:
         fixed = {name: list(shape) for name, shape in (shapes or {}).items()}
         model = onnx.inliner.inline_local_functions(model)
-        model, _ = onnxsim.simplify(model, overwrite_input_shapes=fixed or None)
+        model, _ = onnxsim.simplify(
+            model, overwrite_input_shapes=fixed or None, skipped_optimizers=_UNREADABLE
+        )
     except Exception as error:
         raise OnnxExportError(f"onnxsim: {_first_line(error)}") from error
     try:

@@ -24,6 +24,7 @@ class OnnxGraph:
         inferred = self.onnx.shape_inference.infer_shapes(model)
         infos = [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]
         self._shapes = {each.name: each.type.tensor_type.shape.dim for each in infos}
+        self.producers = {name: node for node in self.nodes for name in node.output}
         self._taken = {name for node in self.nodes for name in node.output} | set(self._constants)
 
     def constant(self, name: str) -> np.ndarray[Any, Any] | None:

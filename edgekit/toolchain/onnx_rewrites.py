@@ -121,9 +121,52 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
+def _split_sizes(graph: OnnxGraph, node: Any) -> list[Any] | None:
+    """Split into equal parts says how large they are: pnnx reads nothing else."""
+    if node.op_type != "Split" or len(node.input) > 1 or graph.attribute(node, "split") is not None:
+        return None
+    shape, axis = graph.shape(node.input[0]), graph.attribute(node, "axis", 0)
+    size = None if shape is None else shape[axis]
+    if size is None:
+        return None
+    part = -(-size // len(node.output))
+    sizes = [min(part, size - part * index) for index in range(len(node.output))]
+    node.input.append(graph.add_constant(node.output[0], np.array(sizes, np.int64)))
+    return [node]
+
+
+def _reshaped_steps(graph: OnnxGraph, node: Any) -> list[Any] | None:
+    """The outputs of a recurrent layer lose their axis of directions before anything else is done to them."""
+    if node.op_type != "Reshape":
+        return None
+    shape, made = graph.constant(node.input[1]), graph.producers.get(node.input[0])
+    if shape is None or made is None:
+        return None
+    name = graph.fresh(node.output[0])
+    if made.op_type in _RECURRENT and node.input[0] == made.output[0]:
+        axis = graph.add_constant(name, np.array([1], np.int64))
+        first = graph.node("Squeeze", [node.input[0], axis], name, node.name)
+    elif made.op_type == "Transpose" and shape.size != 3 and _is_recurrent(graph, made.input[0]):
+        joined = graph.add_constant(name, np.array([0, 0, -1], np.int64))
+        first = graph.node("Reshape", [node.input[0], joined], name, node.name)
+    else:
+        return None
+    return [first, graph.node("Reshape", [name, node.input[1]], node.output[0], node.name)]
+
+
+def _is_recurrent(graph: OnnxGraph, value: str) -> bool:
+    made = graph.producers.get(value)
+    return made is not None and made.op_type in _RECURRENT
+
+
+_RECURRENT = ("LSTM", "GRU", "RNN")
+
+
 _RULES: tuple[tuple[str, Callable[[OnnxGraph, Any], list[Any] | None]], ...] = (
     ("wrote x * x as x ** 2, x + x as x * 2", _same_operand),
     ("wrote a sum over one axis as the mean times the size", _single_sum),
     ("wrote a maximum over several axes as one after the other", _chained_extremes),
     ("wrote indexing at fixed places as slices", _gather),
+    ("told a split into equal parts how large they are", _split_sizes),
+    ("joined the directions of a recurrent layer before a reshape", _reshaped_steps),
 )

@@ -1,5 +1,6 @@
 """Changes to a traced graph that make pnnx convert it, each the same mathematics as before.
 
+A call of a module whose result nothing reads is left out: pnnx dies of it.
 pnnx crashes at random where one operation takes the same tensor twice (`x * x`, `x + x`): it keeps
 consumers in a set and loses one. These become operations of one tensor.
 """
@@ -21,8 +22,20 @@ def rewrite(traced: Any) -> list[str]:
         if script is None or id(module) in seen or not script._has_method("forward"):
             continue
         seen.add(id(module))
-        _rewrite_same_operand(script._get_method("forward").graph, done)
+        graph = script._get_method("forward").graph
+        _remove_dead_calls(graph)
+        _rewrite_same_operand(graph, done)
     return [text if count == 1 else f"{text} ({count} times)" for text, count in done.items()]
+
+
+def _remove_dead_calls(graph: Any) -> None:
+    for node in reversed(list(graph.nodes())):
+        if node.kind() in _PURE and not any(output.uses() for output in node.outputs()):
+            node.destroy()
+
+
+_PURE = frozenset({"prim::CallMethod", "prim::GetAttr"})
+"""What changes nothing: a forward that did would have been refused."""
 
 
 def _rewrite_same_operand(graph: Any, done: Counter[str]) -> None:

@@ -168,6 +168,13 @@ def _cosine_similarity(
     return product / (lengths[0] * lengths[1])
 
 
+def _rrelu(
+    state: State, x: torch.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, **_: Any
+) -> Any:
+    """Outside training its slope is the mean of its bounds."""
+    return NotImplemented if training else F.leaky_relu(x, (lower + upper) / 2)
+
+
 _SPREAD = "wrote the variance as the mean of squared differences"
 _POWER = "wrote a power as multiplications"
 _MASK = "wrote a constant mask as arithmetic"
@@ -188,5 +195,6 @@ RULES: dict[Any, tuple[str, Rule]] = {
     F.softsign: ("wrote softsign as a division", _softsign),
     F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
     F.softmin: ("wrote softmin as a softmax", _softmin),
+    F.rrelu: ("wrote rrelu as a leaky relu", _rrelu),
     F.cosine_similarity: ("wrote the cosine similarity as a quotient", _cosine_similarity),
 }

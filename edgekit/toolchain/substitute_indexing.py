@@ -15,8 +15,9 @@ _MOST_PARTS = 64
 
 def _getitem(state: State, x: torch.Tensor, index: Any) -> Any:
     """Index by constants as a concatenation of slices, slice with a step as a pooling with kernel 1."""
-    if isinstance(index, int):
-        return part_of_view(state, x, index)
+    place = _first_place(index)
+    if place is not None:
+        return part_of_view(state, x, place)
     items = _without_ellipsis(list(index) if isinstance(index, tuple) else [index], x.dim())
     if items is None or len(items) > x.dim() or state.is_live(index):
         return NotImplemented
@@ -31,6 +32,19 @@ def _getitem(state: State, x: torch.Tensor, index: Any) -> Any:
     if steps and not lists and all(isinstance(item, slice) for item in items):
         return _strided(x, items, steps)
     return NotImplemented
+
+
+def _first_place(index: Any) -> int | None:
+    """Return i of x[i] and x[i, :, :]."""
+    if isinstance(index, int):
+        return index
+    if isinstance(index, tuple) and index and isinstance(index[0], int):
+        return index[0] if all(_is_whole(each) for each in index[1:]) else None
+    return None
+
+
+def _is_whole(item: Any) -> bool:
+    return item is Ellipsis or (isinstance(item, slice) and item == slice(None))
 
 
 def _without_ellipsis(items: list[Any], rank: int) -> list[Any] | None:
@@ -75,13 +89,18 @@ def _take(x: torch.Tensor, items: list[Any], axis: int) -> Any:
 
 def _strided(x: torch.Tensor, items: list[Any], steps: list[int]) -> Any:
     """x[..., a::s, b::t] of rank 3 or 4 is max_pool2d(x[..., a:, b:], kernel 1, stride (s, t)), exactly."""
-    if x.dim() not in (3, 4) or any(axis < x.dim() - 2 for axis in steps) or not x.is_floating_point():
+    if x.dim() not in (3, 4) or len(steps) > 2 or 0 in steps or not x.is_floating_point():
         return NotImplemented
     plain = tuple(slice(item.start, item.stop) for item in items)
     if any(item != slice(None) for item in plain):
         x = x[plain]
-    items = items + [slice(None)] * (x.dim() - len(items))
-    return F.max_pool2d(x, 1, (_step(items[-2]), _step(items[-1])))
+    pace = [_step(item) for item in items] + [1] * (x.dim() - len(items))
+    order = [axis for axis in range(x.dim()) if axis not in steps] + steps
+    if all(axis >= x.dim() - 2 for axis in steps):
+        order = list(range(x.dim()))
+    moved = order != list(range(x.dim()))
+    pooled = F.max_pool2d(x.permute(order) if moved else x, 1, (pace[order[-2]], pace[order[-1]]))
+    return pooled.permute([order.index(axis) for axis in range(x.dim())]) if moved else pooled
 
 
 RULES: dict[Any, tuple[str, Rule]] = {

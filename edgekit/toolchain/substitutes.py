@@ -16,10 +16,17 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from edgekit.toolchain import high_rank, substitute_arithmetic, substitute_indexing
-from edgekit.toolchain.substitution import Silent
+from edgekit.toolchain import high_rank, recurrent, substitute_arithmetic, substitute_indexing, substitute_shapes
+from edgekit.toolchain.folding import ComputedConstants, writes
+from edgekit.toolchain.substitution import Noted, Silent
 
-_SUBSTITUTES = {**substitute_arithmetic.RULES, **substitute_indexing.RULES, **high_rank.RULES}
+_SUBSTITUTES = {
+    **substitute_arithmetic.RULES,
+    **substitute_indexing.RULES,
+    **substitute_shapes.RULES,
+    **high_rank.RULES,
+    **recurrent.RULES,
+}
 
 _SIZES = frozenset({torch.Tensor.shape.__get__, torch.Tensor.size, torch.Tensor.numel})  # type: ignore[attr-defined]
 """What they return is a tensor in a trace, but no number of the input."""
@@ -29,13 +36,15 @@ class Substitutes(TorchFunctionMode):
     """Replaces functions while it is active; `notes` counts in plain words what it did.
 
     Values are `live` when they depend on an input of the model; an index or a mask that is not is a constant.
+    `known` are the parameters and buffers of the model.
     """
 
-    def __init__(self, *, dynamic: bool = False) -> None:
+    def __init__(self, known: Iterable[torch.Tensor] = (), *, dynamic: bool = False) -> None:
         super().__init__()
         self.dynamic = dynamic
         self.notes: Counter[str] = Counter()
         self._live: dict[int, torch.Tensor] = {}  # keeps them, so that an id stays its own
+        self._constants = ComputedConstants(known)
         self.views: dict[int, Any] = {}
 
     def begin(self, inputs: Iterable[torch.Tensor]) -> None:
@@ -53,22 +62,40 @@ class Substitutes(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         live = self.is_live((args, kwargs))
+        if writes(func, kwargs):
+            self._note_written(args, kwargs, live)
+        elif live and not self.dynamic:
+            args, kwargs = self._constants.folded((args, kwargs))
         entry = _SUBSTITUTES.get(func) if live else None
         result = NotImplemented
         if entry is not None:
             text, substitute = entry
             with _quiet():
                 result = substitute(self, *args, **kwargs)
-            if isinstance(result, Silent):
+            if isinstance(result, Noted):
+                self.notes[result.text] += 1
+                result = result.result
+            elif isinstance(result, Silent):
                 result = result.result
             elif result is not NotImplemented:
                 self.notes[text] += 1
         if result is NotImplemented:
             result = func(*args, **kwargs)
+        leaves = [leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
         if live and func not in _SIZES:
-            leaves = (leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor))
             self._live.update((id(leaf), leaf) for leaf in leaves)
+        elif not live:
+            self._constants.add(leaves, (args, kwargs))
         return result
+
+    def _note_written(self, args: Any, kwargs: Any, live: bool) -> None:
+        """Something is overwritten: earlier copies of it are out of date, and it may depend on an input now."""
+        if not live:
+            self._constants.forget_copies()
+            return
+        # Other views of the same numbers change with it, and nobody keeps account of those.
+        targets = [each for each in pytree.tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        self._live.update((id(each), each) for each in [*targets, *self._constants.taken()])
 
 
 @contextmanager

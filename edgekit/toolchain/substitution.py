@@ -36,6 +36,14 @@ class Silent:
     result: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A result to be told of in words of its own, not in those of the rule."""
+
+    result: Any
+    text: str
+
+
 @contextmanager
 def untraced() -> Iterator[None]:
     """Compute a constant without leaving it in the trace as operations."""

@@ -63,6 +63,7 @@ def trace(module: torch.nn.Module, inputs: Sequence[torch.Tensor], path: Path) -
         stack.enter_context(torch.no_grad())
         stack.enter_context(attention_fast_path_off())
         stack.enter_context(autograd_functions_inlined(inlined))
+        stack.enter_context(script_functions_inlined())
         traced = torch.jit.trace(module, tuple(inputs), check_trace=False)
         rewrites = [f"inlined the forward of autograd.Function {name}" for name in dict.fromkeys(inlined)]
         rewrites += rewrite(traced)
@@ -116,6 +117,23 @@ def autograd_functions_inlined(names: list[str]) -> Iterator[None]:
         yield
     finally:
         _set_apply(before)
+
+
+@contextmanager
+def script_functions_inlined() -> Iterator[None]:
+    """Run functions that `torch.jit.script` compiled as the Python that they were: pnnx cannot read a call."""
+    kind: Any = torch.jit.ScriptFunction
+    before = kind.__call__
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        original = getattr(self, "_torchdynamo_inline", None)
+        return before(self, *args, **kwargs) if original is None else original(*args, **kwargs)
+
+    kind.__call__ = call
+    try:
+        yield
+    finally:
+        kind.__call__ = before
 
 
 def _set_apply(apply: Callable[..., Any] | classmethod[Any, Any, Any]) -> None:

@@ -75,8 +75,8 @@ def _misread(module: nn.Module) -> bool:
     return isinstance(module, _UNKNOWN)
 
 
-_UNKNOWN = (nn.Softsign, nn.Tanhshrink, nn.Softmin, nn.CosineSimilarity)
-"""Layers that pnnx knows by name and ncnn does not have."""
+_UNKNOWN = (nn.Softsign, nn.Tanhshrink, nn.Softmin, nn.CosineSimilarity, nn.RReLU, nn.ChannelShuffle)
+"""Layers that pnnx knows by name, and ncnn or ONNX does not have."""
 
 
 def _has_computed_weights(module: nn.Module) -> bool:

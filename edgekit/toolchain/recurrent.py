@@ -1,0 +1,87 @@
+"""The last state of a recurrent layer, read from its outputs.
+
+ncnn and ONNX give the states in shapes of their own, with the batch in another place, and pnnx cannot select one
+of them. For the topmost layer they are the last step of the outputs: of the second direction, the first.
+A state that the model returns as it is stays what the layer gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from edgekit.toolchain.substitution import Rule, Silent, State, sizes_of
+
+
+@dataclass(frozen=True, slots=True)
+class LastState:
+    """Stands for the states (layers * directions, batch, features) beside `outputs`, their axes in `order`."""
+
+    outputs: torch.Tensor
+    features: int
+    layers: int
+    directions: int
+    batch_first: bool
+    order: tuple[int, ...] = (0, 1, 2)
+
+    text = "read the last state of a recurrent layer from its outputs"
+
+    def permuted(self, order: Sequence[int]) -> LastState:
+        """The states with their axes in another order."""
+        return replace(self, order=tuple(self.order[axis % 3] for axis in order))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the states, after the permutation."""
+        sizes = sizes_of(self.outputs)
+        own = (self.layers * self.directions, sizes[0 if self.batch_first else 1], self.features)
+        return tuple(own[axis] for axis in self.order)
+
+    def parts(self, axis: int) -> list[torch.Tensor | None] | None:
+        """The state of each layer and direction; None for those below the topmost layer."""
+        if self.order != (0, 1, 2) or axis % 3 != 0:
+            return None
+        above = [self._state(direction) for direction in range(self.directions)]
+        return [None] * (self.directions * (self.layers - 1)) + above
+
+    def _state(self, direction: int) -> torch.Tensor:
+        """Of the first direction the last step, of the second one, which runs backwards, the first."""
+        step = 0 if direction else -1
+        state = self.outputs[:, step] if self.batch_first else self.outputs[step]
+        if self.directions == 1:
+            return state
+        start = direction * self.features
+        return state[:, start : start + self.features]
+
+    def reshaped(self, sizes: Sequence[int]) -> torch.Tensor | None:
+        """The states in another shape, where they can be had from the outputs."""
+        if self.layers > 1:
+            return None
+        states = [self._state(direction) for direction in range(self.directions)]
+        if self.directions == 1 and self.order in ((0, 1, 2), (1, 0, 2)):
+            return states[0].reshape(tuple(sizes))
+        if self.order == (1, 0, 2) and len(sizes) == 2 and sizes[0] == self.shape[0]:
+            return torch.cat(states, 1)
+        return None
+
+
+def _recurrent(function: Callable[..., Any]) -> Rule:
+    def rule(state: State, *args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if kwargs or len(args) != 9 or not isinstance(args[2], list | tuple):  # a packed sequence
+            return Silent(result)
+        (outputs, last), layers, both, batch_first = result[:2], args[4], args[7], args[8]
+        directions = 2 if both else 1
+        width = sizes_of(outputs)[-1] // directions
+        if sizes_of(last)[-1] == width:
+            state.views[id(last)] = LastState(outputs, width, layers, directions, batch_first)
+        return Silent(result)
+
+    return rule
+
+
+_FUNCTIONS: tuple[Any, ...] = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
+RULES: dict[Any, tuple[str, Rule]] = {each: ("", _recurrent(each)) for each in _FUNCTIONS}
