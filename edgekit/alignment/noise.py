@@ -64,7 +64,7 @@ def layer_noise(
     """Return the noise of the values that a layer makes out of its inputs' reference values."""
     wanted = list(dict.fromkeys(targets))
     if exact:
-        return {value: Noise(0.0, 0.0, largest(flow.trace.values[value]), exact=True) for value in wanted}
+        return {value: _exact(flow.trace, layer, value) for value in wanted}
     errors = _alone(flow, sources, [value for value in wanted if value not in sources])
     found = {}
     for value in wanted:
@@ -74,6 +74,17 @@ def layer_noise(
             rounding, conditioning, largest(reference), _terms(layer, flow, sources, reference)
         )
     return found
+
+
+def _exact(trace: Trace, layer: Layer, value: int) -> Noise:
+    """No noise, but for a constant that the model computes: the converter computed it with other code."""
+    peak = largest(trace.values[value])
+    if layer.type == "MemoryData" and value in trace.producers:
+        return Noise(_CONSTANT_ULPS * float(np.finfo(np.float32).eps) * peak, 0.0, peak)
+    return Noise(0.0, 0.0, peak, exact=True)
+
+
+_CONSTANT_ULPS = 8.0
 
 
 def is_exact(layer: Layer) -> bool:

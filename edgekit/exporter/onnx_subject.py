@@ -71,7 +71,7 @@ class OnnxSubject:
         first = [InputShape(spec.shape, spec.dtype) for spec in self.inputs]
         second = [InputShape(spec.shape2 or spec.shape, spec.dtype) for spec in self.inputs]
         process = PnnxProcess(simplified.path, first, second if dynamic else ())
-        return Pending(process, self._sources, simplified.rewrites)
+        return Pending(process, self._sources, simplified.rewrites, log=simplified.log)
 
     def _sources(self, op: str) -> tuple[Source, ...]:
         """Nodes of an operator that kept its ONNX name."""

@@ -6,6 +6,10 @@ import re
 
 RELATED: dict[str, tuple[str, ...]] = {
     "slice": ("slice", "select"),
+    "reshape": ("reshape", "view", "flatten", "_unsafe_view"),
+    "to": ("to", "_to_copy"),
+    "scatternd": ("slice_scatter", "select_scatter", "index_put", "copy"),
+    "tile": ("tile", "repeat", "expand"),
     "index": ("index", "select"),
     "std": ("std", "std_mean"),
     "var": ("var", "var_mean"),
@@ -13,6 +17,8 @@ RELATED: dict[str, tuple[str, ...]] = {
     "min": ("min", "amin"),
 }
 """Operation of pnnx -> the TorchScript operations that may have become it."""
+
+FEWER_AXES = "merge axes by reshape before others are split off; ncnn holds four and a batch of 1 in front"
 
 _REMEDIES: dict[str, str] = {
     "fft_rfft": "do the transform outside the model, or as a fixed convolution with cosine and sine kernels",
@@ -30,6 +36,12 @@ _REMEDIES: dict[str, str] = {
     "index": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
     "gather": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
     "index_select": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
+    "scatternd": "write the result with torch.cat of slices instead of assigning to a part of a tensor",
+    "slice_copy": "write the result with torch.cat of slices instead of assigning to a part of a tensor",
+    "to": "ncnn keeps float32 and turns nothing else into it: describe an input that the model turns into "
+    "floats as float32 (--input mask=1x16@0..1, without :int64)",
+    "pad": "pad by fixed numbers: ncnn cannot compute them from the size of the input",
+    "threshold": "write it with clamp or relu",
     "scatter": "write the result with torch.cat of slices",
     "amax": "use F.adaptive_max_pool2d(x, 1) instead of amax over the plane",
     "where": "write the choice as mask * a + (1 - mask) * b, with the mask from clamp or sigmoid",

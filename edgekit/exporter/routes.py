@@ -42,6 +42,7 @@ class Pending:
     warnings: tuple[ConverterWarning, ...] = ()
     rerun: Callable[[Mapping[str, Array]], list[Array]] | None = None
     """Runs what was handed to the converter on other inputs; None where that cannot be run."""
+    log: str = ""
 
     @property
     def unsettled(self) -> tuple[ConverterWarning, ...]:
@@ -63,6 +64,7 @@ def start_pnnx_route(
     """
     tensors = as_tensors(model, probe)
     try:
+        variant.settle(tensors)
         if variant.has_control_flow:
             variant.flatten(tensors)
         with variant.running() as adapter:
@@ -101,6 +103,7 @@ def start_onnx_route(
     tree = _output_tree(model, tensors)
     path = folder / f"{STEM}.onnx"
     try:
+        variant.settle(tensors)
         variant.flatten(tensors)
         with variant.running() as adapter:
             exported = export_onnx(adapter.module, tensors, len(tree.names), path, _dynamic_axes(model))
@@ -112,7 +115,7 @@ def start_onnx_route(
         ConverterWarning("torch.onnx", f"{each.text} ({each.file}:{each.line})") for each in exported.warnings
     )
     rewrites = (*variant.notes, *exported.rewrites)
-    return Pending(_process(model, exported.path), lambda _: (), rewrites, warnings)
+    return Pending(_process(model, exported.path), lambda _: (), rewrites, warnings, log=exported.log)
 
 
 def _output_tree(model: TorchModel, tensors: list[torch.Tensor]) -> OutputTree:

@@ -73,6 +73,7 @@ class Run:
             with ledger.step("convert", "converting"):
                 run = process.result()
         ledger.warn(ConverterWarning("pnnx", text) for text in run.warnings)
+        ledger.write(pending.log)
         ledger.write(run.log)
         return run, reference, pending
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from edgekit.exporter import remedies
@@ -21,7 +22,7 @@ def converter_findings(run: PnnxRun, graph: Graph | None, sources: SourceFinder,
 
     `graph` is the structure that it wrote, None where that cannot be read.
     """
-    found = [*_unconverted(run, graph, sources, route), *_other_failures(run, route)]
+    found = [*_unconverted(run, graph, sources, route), *_other_failures(run, sources, route)]
     if not found and (run.status != 0 or not run.produced):
         found.append(_failed(run, route))
     return found
@@ -35,10 +36,9 @@ def _unconverted(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route
             expression = layer.params.get("expr")
             operators.setdefault(layer.type, expression if isinstance(expression, str) else None)
     # What only hands numbers to an unconverted operator, or reads its result, is no reason of its own.
-    reasons = {
-        op: detail for op, detail in operators.items() if not op.startswith((_EXPRESSION, "prim::"))
-    } or operators
-    for op, detail in reasons.items():
+    for secondary in ((_EXPRESSION, "prim::"), ("Tensor.to",)):
+        operators = {op: each for op, each in operators.items() if not op.startswith(secondary)} or operators
+    for op, detail in operators.items():
         if op in REGISTERED:
             message = f"the converter dropped a setting of '{op}': {detail}"
             yield Finding(FindingKind.CONVERTER, message, remedies.for_op(op, None, route), sources(op))
@@ -49,16 +49,39 @@ def _unconverted(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route
             message = f"the expression '{formula}' has no counterpart in ncnn"
             yield Finding(FindingKind.UNKNOWN_LAYER, message, remedies.for_op(op, formula, route), places)
         else:
-            message = f"'{op}' has no counterpart in ncnn"
-            remedy = remedies.for_op(op, detail, route)
-            yield Finding(FindingKind.UNKNOWN_LAYER, message, remedy, sources(op))
+            yield _unknown(op, detail, sources(op), run, route)
 
 
-def _other_failures(run: PnnxRun, route: str) -> Iterator[Finding]:
+def _unknown(op: str, detail: str | None, places: tuple[Source, ...], run: PnnxRun, route: str) -> Finding:
+    """An operator without a counterpart, or a view of too many axes, which pnnx leaves as it was."""
+    ranks = [each for each in run.warnings if _TOO_MANY_AXES.search(each)]
+    if remedies.short(op).lower() in _VIEWS and ranks:
+        message = f"a '{op}' makes or reads a tensor of more axes than ncnn has, which is four and a batch"
+        return Finding(FindingKind.UNKNOWN_LAYER, message, remedies.FEWER_AXES, places)
+    message = f"'{op}' has no counterpart in ncnn"
+    if route == "onnx" and not places:
+        message = f"ONNX spells an operation of the model with '{op}', which has no counterpart in ncnn"
+        return Finding(FindingKind.UNKNOWN_LAYER, message, remedies.other_route(route))
+    return Finding(FindingKind.UNKNOWN_LAYER, message, remedies.for_op(op, detail, route), places)
+
+
+_TOO_MANY_AXES = re.compile(r"exceeds ncnn physical rank|\b[5-9]-rank tensor")
+_VIEWS = frozenset("reshape view permute transpose flatten unflatten expand select slice unbind".split())
+
+
+def _other_failures(run: PnnxRun, sources: SourceFinder, route: str) -> Iterator[Finding]:
     for line in run.failures:
-        if line.op is None:
+        refused = _REFUSED_NODE.search(line.text)
+        if refused:
+            op = f"onnx.{refused[1]}"
+            message = f"the converter cannot read ONNX's '{refused[1]}'"
+            yield Finding(FindingKind.CONVERTER, message, remedies.for_op(op, None, "onnx"), sources(op))
+        elif line.op is None:
             message = f"the converter says: {line.text}"
             yield Finding(FindingKind.CONVERTER, message, remedies.other_route(route))
+
+
+_REFUSED_NODE = re.compile(r'^ort \w+ failed.*In Node, \("[^"]*", (\w+),')
 
 
 def _failed(run: PnnxRun, route: str) -> Finding:
@@ -114,7 +137,8 @@ def _outputs(graph: Graph, expected: int) -> Iterator[Finding]:
 def tape_sources(trace: Trace, op: str) -> tuple[Source, ...]:
     """Where operations of the same name stand, by the reference run: for routes that keep no lines."""
     name = remedies.short(op).lower()
-    nodes = (node for node in trace.nodes if node.op.rpartition(".")[2].strip("_").lower() == name)
+    names = {name, *remedies.RELATED.get(name, ())}
+    nodes = (node for node in trace.nodes if node.op.rpartition(".")[2].strip("_").lower() in names)
     return tuple(dict.fromkeys(node.source for node in nodes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from edgekit.exporter import watch
 from edgekit.exporter.remedies import other_route
 from edgekit.exporter.result import ExportError, Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending, as_tensors, start_onnx_route, start_pnnx_route
+from edgekit.exporter.structure import tape_sources
 from edgekit.runtimes.trace import Array, Trace, finite_scale
 from edgekit.sources.adapter import OutputTree
 from edgekit.sources.code import user_code_error
@@ -104,7 +105,7 @@ class TorchSubject:
     def __init__(self, model: TorchModel) -> None:
         self._model = model
         self._route = ""
-        self._variant = Variant(model.adapter, dynamic=any(each.shape2 for each in model.inputs))
+        self._variant = self._variant_for("pnnx")
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
@@ -130,12 +131,18 @@ class TorchSubject:
     def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
         """Begin the conversion by the route."""
         self._route = route
+        self._variant = self._variant_for(route)
         start = start_onnx_route if route == "onnx" else start_pnnx_route
         try:
             return start(self._model, self._variant, probe, folder)
         except ExportError as error:
-            reasons = self.reference([probe]).findings  # better than the words of a tracer that gave up
-            raise ExportError(reasons or error.findings, log=error.log) from error
+            reference = self.reference([probe])  # better than the words of a tracer that gave up
+            found = reference.findings or _placed(error, reference.traces[0])
+            raise ExportError(found, log=error.log) from error
+
+    def _variant_for(self, route: str) -> Variant:
+        dynamic = any(each.shape2 for each in self._model.inputs)
+        return Variant(self._model.adapter, dynamic=dynamic, onnx=route == "onnx")
 
     def reference(self, probes: Sequence[Mapping[str, Array]]) -> Reference:
         """Record one eager run for each probe: of the variant that was converted, where it is another.
@@ -172,6 +179,15 @@ class TorchSubject:
         """Say which outputs differ, by how much, and whether the trace itself differs already."""
         differences = difference_findings(failed, other_route(self._route))
         return (*_trace_findings(probes, reference, pending), *differences)
+
+
+def _placed(error: ExportError, trace: Trace) -> tuple[Finding, ...]:
+    """Add where the operator stands that ONNX has no words for."""
+    operator = getattr(error.__cause__, "operator", None)
+    if operator is None:
+        return error.findings
+    sources = tape_sources(trace, operator)
+    return tuple(replace(each, sources=each.sources or sources) for each in error.findings)
 
 
 def _trace_findings(

@@ -106,7 +106,9 @@ class TorchReplay:
         result = special(*args, **kwargs) if special else call.func(*args, **kwargs)
         leaves = [result] if isinstance(result, torch.Tensor) else pytree.tree_leaves(result)
         for key, leaf in zip(call.outputs, leaves, strict=True):
-            if key is not None:  # a tensor that is made of numbers alone is float32 unless it is told otherwise
+            if (
+                key is not None
+            ):  # a tensor that is made of numbers alone is float32 unless it is told otherwise
                 values[key] = leaf.double() if wide and leaf.dtype in _NARROW else leaf
 
 

@@ -55,7 +55,8 @@ def rebuild(
             f"the model '{built.source.spec}' has other weights now than when the bundle was exported",
             "export it again, or name the very model and weights that it was exported from",
         )
-    return RebuiltModel(built, tuple(manifest.outputs))
+    variant = Variant(built.adapter, dynamic="second_shapes" in manifest.extra, onnx=manifest.route == "onnx")
+    return RebuiltModel(built, tuple(manifest.outputs), variant)
 
 
 def record_probes(
@@ -119,11 +120,11 @@ def _input_spec(spec: TensorSpec) -> InputSpec:
 class RebuiltModel:
     """A PyTorch model with the bundle's names for its inputs and outputs."""
 
-    def __init__(self, model: TorchModel, outputs: Sequence[TensorSpec]) -> None:
+    def __init__(self, model: TorchModel, outputs: Sequence[TensorSpec], variant: Variant) -> None:
         self.model = model
         first = {spec.blob: spec.name for spec in reversed(outputs)}  # a blob may have a second name
         self._outputs = tuple(first[blob] for blob in dict.fromkeys(spec.blob for spec in outputs))
-        self._variant = Variant(model.adapter)
+        self._variant = variant
         self._exact: torch.nn.Module | None = None
 
     def record(self, arrays: Mapping[str, Array]) -> Trace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,22 +17,53 @@ from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Trace
 from edgekit.sources.adapter import Adapter
 from edgekit.toolchain.substitutes import Substitutes
-from edgekit.toolchain.trace import autograd_functions_inlined, script_functions_inlined
+from edgekit.toolchain.trace import (
+    attention_fast_path_off,
+    autograd_functions_inlined,
+    script_functions_inlined,
+)
 from edgekit.toolchain.tracing_copy import tracing_copy
 
 
 class Variant:
     """A module that runs with substitutes in force; `copied` says what is different in its modules.
 
-    With `dynamic` sizes a substitute may not take those of one run for constants.
+    With `dynamic` sizes a substitute may not take those of one run for constants. By the `onnx` route more
+    is substituted.
     """
 
-    def __init__(self, adapter: Adapter, *, dynamic: bool = False) -> None:
+    def __init__(self, adapter: Adapter, *, dynamic: bool = False, onnx: bool = False) -> None:
         self._original = adapter
+        self._onnx = onnx
         self._dynamic = dynamic
         self._module, self.copied = tracing_copy(adapter.original)
+        self._settled = False
         self._flat: torch.nn.Module | None = None
         self.substituted: tuple[str, ...] = ()
+
+    def settle(self, tensors: Sequence[torch.Tensor]) -> None:
+        """See on the first run which attention layers are given a mask; they are opened for the converter."""
+        root = self._original.original
+        layers = [each for each in root.modules() if isinstance(each, torch.nn.MultiheadAttention)]
+        if self._settled or not layers:
+            return
+        self._settled = True
+        masked = []
+
+        def look(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+            given = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+            if given.get("attn_mask") is not None or given.get("key_padding_mask") is not None:
+                masked.append(module)
+
+        hooks = [each.register_forward_pre_hook(look, with_kwargs=True) for each in layers]
+        try:
+            with warnings.catch_warnings(), attention_fast_path_off():
+                warnings.simplefilter("ignore")
+                run(self._original, tensors)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        self._module, self.copied = tracing_copy(root, masked)
 
     def flatten(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace a module that holds TorchScript by the operations that one run of it executes.
@@ -66,7 +98,7 @@ class Variant:
             yield adapter
             return
         known = (*self._module.parameters(), *self._module.buffers())
-        substitutes = Substitutes(known, dynamic=self._dynamic)
+        substitutes = Substitutes(known, dynamic=self._dynamic, onnx=self._onnx)
         adapter = self._original.derived(self._module, substitutes.begin)
         with substitutes:
             yield adapter
@@ -78,6 +110,7 @@ class Variant:
 
         Of a module with substitutes those are recorded, so that each of them is found again in ncnn.
         """
+        self.settle(list(inputs.values()))
         with (
             warnings.catch_warnings(),
             optimized_execution(False),

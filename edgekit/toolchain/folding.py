@@ -12,9 +12,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch.utils import _pytree as pytree
 
 from edgekit.toolchain.substitution import untraced
+
+TAKEN_WHOLE = frozenset(
+    {F.multi_head_attention_forward, torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu}
+)
+"""The insides of layers that pnnx takes as one, with a mask or a first state among their inputs."""
 
 _IN_PLACE = re.compile(r"__setitem__|__i(?!nvert)\w+__|[a-z]\w*[^_]_")
 
@@ -36,7 +42,7 @@ class ComputedConstants:
     def add(self, results: Iterable[torch.Tensor], arguments: Any) -> None:
         """Note results of a function, where it is known what they were made of.
 
-        A tensor that nobody has seen before may come from code that works unseen, such as a scripted function.
+        A tensor that nobody has seen before may come from code that works unseen: a scripted function.
         Scalars are sizes, most of them: as arguments they are constants, as results they are left alone.
         """
         given = (each for each in pytree.tree_leaves(arguments) if isinstance(each, torch.Tensor))

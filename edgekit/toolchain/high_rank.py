@@ -108,7 +108,7 @@ def part_of_view(state: State, x: torch.Tensor, index: int) -> Any:
     """Return x[index] cut out of what x is a view of; NotImplemented for any other tensor."""
     known = state.views.get(id(x))
     parts = None if known is None else known.parts(0)
-    if parts is None or parts[index] is None:
+    if known is None or parts is None or parts[index] is None:
         return NotImplemented
     return Noted(parts[index], known.text)
 
@@ -181,7 +181,7 @@ def _unbind(state: State, x: torch.Tensor, dim: int = 0) -> Any:
     """Cut the parts of a tensor of high rank out of the one that it was made of."""
     known = state.views.get(id(x))
     parts = None if known is None else known.parts(dim)
-    if parts is None or any(part is None for part in parts):
+    if known is None or parts is None or any(part is None for part in parts):
         return NotImplemented
     return Noted(tuple(parts), known.text)
 

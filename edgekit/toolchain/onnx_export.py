@@ -21,6 +21,7 @@ from torch.jit._trace import TracerWarning
 from edgekit.errors import require
 from edgekit.toolchain.onnx_lowering import LoweringError, lower_opset
 from edgekit.toolchain.onnx_rewrites import rewrite
+from edgekit.toolchain.overheard import overheard
 from edgekit.toolchain.trace import (
     TraceWarning,
     attention_fast_path_off,
@@ -45,13 +46,14 @@ class OnnxExportError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """A saved ONNX file: its input and output names, and what was changed on the way to it."""
+    """A saved ONNX file: its input and output names, what was changed on the way to it, what onnxsim said."""
 
     path: Path
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     warnings: tuple[TraceWarning, ...]
     rewrites: tuple[str, ...]
+    log: str = ""
 
 
 def export_onnx(
@@ -103,6 +105,7 @@ def export_onnx(
         simplified.outputs,
         tuple(trace_warning(each) for each in caught if issubclass(each.category, TracerWarning)),
         (*inlined_notes, *simplified.rewrites),
+        simplified.log,
     )
 
 
@@ -127,12 +130,14 @@ def simplify(model: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None 
     """
     onnx, onnxsim = require("onnx", "onnx"), require("onnxsim", "onnx")
     require("onnx.inliner", "onnx")
+    said: list[str] = []
     try:
         fixed = {name: list(shape) for name, shape in (shapes or {}).items()}
         model = onnx.inliner.inline_local_functions(model)
-        model, _ = onnxsim.simplify(
-            model, overwrite_input_shapes=fixed or None, skipped_optimizers=_UNREADABLE
-        )
+        with overheard(said):
+            model, _ = onnxsim.simplify(
+                model, overwrite_input_shapes=fixed or None, skipped_optimizers=_UNREADABLE
+            )
     except Exception as error:
         raise OnnxExportError(f"onnxsim: {_first_line(error)}") from error
     try:
@@ -150,15 +155,18 @@ def simplify(model: Any, path: Path, shapes: Mapping[str, Sequence[int]] | None 
         tuple(each.name for each in model.graph.output),
         (),
         tuple(notes),
+        "".join(f"onnxsim: {line}\n" for line in said),
     )
 
 
-_OPERATOR = re.compile(r"(?:operator|Unsupported:)[^'\n]*'?(aten::\w+|prim::\w+)'?")
+_OPERATOR = re.compile(r"operator '?((?:aten::|prim::)?\w+)")
+_APPENDIX = re.compile(r"[.,]? *(?:Please feel free|\[Caused by|Support for this operator was added).*")
 
 
 def _export_error(error: Exception) -> OnnxExportError:
     match = _OPERATOR.search(str(error))
-    return OnnxExportError(_first_line(error), match[1] if match else None)
+    message = _APPENDIX.sub("", _first_line(error))
+    return OnnxExportError(message, match[1] if match else None)
 
 
 def _first_line(error: BaseException) -> str:

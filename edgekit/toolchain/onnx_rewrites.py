@@ -162,11 +162,31 @@ def _is_recurrent(graph: OnnxGraph, value: str) -> bool:
 _RECURRENT = ("LSTM", "GRU", "RNN")
 
 
+def _plane_norm(graph: OnnxGraph, node: Any) -> list[Any] | None:
+    """An instance normalisation over one axis gets a second one of size 1: ncnn knows planes only."""
+    if node.op_type != "InstanceNormalization":
+        return None
+    shape, made = graph.shape(node.input[0]), graph.producers.get(node.input[0])
+    if shape is None or len(shape) != 3:
+        return None
+    if made is not None and made.op_type == "Reshape":  # a group normalisation, as which pnnx knows it
+        return None
+    wide, normal = graph.fresh(node.output[0]), graph.fresh(node.output[0])
+    axis = graph.add_constant(wide, np.array([3], np.int64))
+    epsilon = graph.attribute(node, "epsilon", 1e-5)
+    return [
+        graph.node("Unsqueeze", [node.input[0], axis], wide, node.name),
+        graph.node(node.op_type, [wide, *node.input[1:]], normal, node.name, epsilon=epsilon),
+        graph.node("Squeeze", [normal, axis], node.output[0], node.name),
+    ]
+
+
 _RULES: tuple[tuple[str, Callable[[OnnxGraph, Any], list[Any] | None]], ...] = (
     ("wrote x * x as x ** 2, x + x as x * 2", _same_operand),
     ("wrote a sum over one axis as the mean times the size", _single_sum),
     ("wrote a maximum over several axes as one after the other", _chained_extremes),
     ("wrote indexing at fixed places as slices", _gather),
     ("told a split into equal parts how large they are", _split_sizes),
+    ("gave an instance normalisation over one axis a second one", _plane_norm),
     ("joined the directions of a recurrent layer before a reshape", _reshaped_steps),
 )

@@ -1,7 +1,7 @@
 """The last state of a recurrent layer, read from its outputs.
 
-ncnn and ONNX give the states in shapes of their own, with the batch in another place, and pnnx cannot select one
-of them. For the topmost layer they are the last step of the outputs: of the second direction, the first.
+ncnn and ONNX give the states in shapes of their own, with the batch in another place, and pnnx cannot select
+one of them. For the topmost layer they are the last step of the outputs: of the second direction, the first.
 A state that the model returns as it is stays what the layer gives.
 """
 
@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from edgekit.toolchain.substitution import Rule, Silent, State, sizes_of
 
 
 @dataclass(frozen=True, slots=True)
 class LastState:
-    """Stands for the states (layers * directions, batch, features) beside `outputs`, their axes in `order`."""
+    """Stands for states (layers * directions, batch, features) beside `outputs`, their axes in `order`."""
 
     outputs: torch.Tensor
     features: int
@@ -83,5 +84,32 @@ def _recurrent(function: Callable[..., Any]) -> Rule:
     return rule
 
 
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+def _gates(x: torch.Tensor, h: torch.Tensor, weights: Sequence[Any]) -> Pair:
+    """Both products of a cell: x W_ih' + b_ih and h W_hh' + b_hh; `weights` is W_ih, W_hh, b_ih, b_hh."""
+    w_ih, w_hh, b_ih, b_hh = (*weights, None, None)[:4]
+    return F.linear(x, w_ih, b_ih), F.linear(h, w_hh, b_hh)
+
+
+def _lstm_cell(state: State, x: torch.Tensor, hidden: Pair, *weights: Any) -> Any:
+    """C' = f c + i g, h' = o tanh(c'), with the gates i, f, g, o in this order."""
+    left, right = _gates(x, hidden[0], weights)
+    i, f, g, o = (left + right).chunk(4, 1)
+    cell = f.sigmoid() * hidden[1] + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+def _gru_cell(state: State, x: torch.Tensor, hidden: torch.Tensor, *weights: Any) -> Any:
+    """H' = n + z (h - n), n = tanh(x_n + r h_n), with the gates r, z, n in this order."""
+    (xr, xz, xn), (hr, hz, hn) = (each.chunk(3, 1) for each in _gates(x, hidden, weights))
+    reset, update = (xr + hr).sigmoid(), (xz + hz).sigmoid()
+    new = (xn + reset * hn).tanh()
+    return new + update * (hidden - new)
+
+
+_CELL = "wrote a recurrent cell as two products and its gates"
 _FUNCTIONS: tuple[Any, ...] = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
 RULES: dict[Any, tuple[str, Rule]] = {each: ("", _recurrent(each)) for each in _FUNCTIONS}
+RULES |= {torch.lstm_cell: (_CELL, _lstm_cell), torch.gru_cell: (_CELL, _gru_cell)}

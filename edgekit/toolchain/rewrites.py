@@ -23,19 +23,30 @@ def rewrite(traced: Any) -> list[str]:
             continue
         seen.add(id(module))
         graph = script._get_method("forward").graph
-        _remove_dead_calls(graph)
-        _rewrite_same_operand(graph, done)
+        _remove_dead(graph)
+        if not _taken_whole(script):
+            _rewrite_same_operand(graph, done)
     return [text if count == 1 else f"{text} ({count} times)" for text, count in done.items()]
 
 
-def _remove_dead_calls(graph: Any) -> None:
+def _remove_dead(graph: Any) -> None:
+    """Remove what nothing reads; what writes to its operand stays. State is refused elsewhere."""
     for node in reversed(list(graph.nodes())):
-        if node.kind() in _PURE and not any(output.uses() for output in node.outputs()):
+        pure = node.kind() in _PURE or (node.kind().startswith("aten::") and not node.kind().endswith("_"))
+        if pure and not any(output.uses() for output in node.outputs()):
             node.destroy()
 
 
-_PURE = frozenset({"prim::CallMethod", "prim::GetAttr"})
-"""What changes nothing: a forward that did would have been refused."""
+_PURE = frozenset(
+    "prim::CallMethod prim::GetAttr prim::Constant prim::ListConstruct prim::ListUnpack "
+    "prim::TupleConstruct prim::TupleUnpack prim::TupleIndex prim::NumToTensor".split()
+)
+
+
+def _taken_whole(script: Any) -> bool:
+    """Whether it is a layer of torch.nn, which pnnx finds by the operations PyTorch itself puts there."""
+    name: str = script._type().qualified_name()
+    return name.startswith("__torch__.torch.nn.")
 
 
 def _rewrite_same_operand(graph: Any, done: Counter[str]) -> None:

@@ -169,10 +169,55 @@ def _cosine_similarity(
 
 
 def _rrelu(
-    state: State, x: torch.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, **_: Any
+    state: State,
+    x: torch.Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    **_: Any,
 ) -> Any:
     """Outside training its slope is the mean of its bounds."""
     return NotImplemented if training else F.leaky_relu(x, (lower + upper) / 2)
+
+
+def _rms_norm(
+    state: State,
+    x: torch.Tensor,
+    normalized_shape: Sequence[int],
+    weight: torch.Tensor | None = None,
+    eps: float | None = None,
+) -> Any:
+    """X / sqrt(mean(x^2) + eps): ONNX has no word for it."""
+    if not state.onnx:
+        return NotImplemented
+    dims = list(range(-len(normalized_shape), 0))
+    eps = torch.finfo(torch.float32).eps if eps is None else eps
+    normal = x * (x.pow(2).mean(dims, keepdim=True) + eps).rsqrt()
+    return normal if weight is None else normal * weight
+
+
+def _local_response_norm(
+    state: State, x: torch.Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Any:
+    """X / (k + alpha mean(x^2))^beta, the mean over neighbouring channels as a 1x1 convolution."""
+    if not state.onnx or x.dim() != 4:
+        return NotImplemented
+    with untraced():
+        places = torch.arange(sizes_of(x)[1])
+        distance = places[None] - places[:, None]  # the window reaches size // 2 back, the rest forth
+        near = (distance >= -(size // 2)) & (distance <= (size - 1) // 2)
+        band = near.to(torch.float32)[:, :, None, None] / size
+    return x / (F.conv2d(x.pow(2), band) * alpha + k).pow(beta)
+
+
+def _embedding_bag(state: State, x: torch.Tensor, weight: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    """The mean or sum of the embeddings of each row of ids: (n, length) -> (n, features)."""
+    mode = kwargs.get("mode", "mean" if len(args) < 5 else args[4])
+    plain = all(kwargs.get(name) is None for name in ("offsets", "per_sample_weights", "max_norm"))
+    if x.dim() != 2 or not plain or mode not in ("mean", "sum") or kwargs.get("padding_idx") is not None:
+        return NotImplemented
+    rows = F.embedding(x, weight)
+    return rows.mean(1) if mode == "mean" else rows.sum(1)
 
 
 _SPREAD = "wrote the variance as the mean of squared differences"
@@ -195,6 +240,9 @@ RULES: dict[Any, tuple[str, Rule]] = {
     F.softsign: ("wrote softsign as a division", _softsign),
     F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
     F.softmin: ("wrote softmin as a softmax", _softmin),
+    F.rms_norm: ("wrote the RMS normalisation as arithmetic", _rms_norm),
+    F.local_response_norm: ("wrote the local response normalisation as arithmetic", _local_response_norm),
+    F.embedding_bag: ("wrote the embedding bag as an embedding and a mean", _embedding_bag),
     F.rrelu: ("wrote rrelu as a leaky relu", _rrelu),
     F.cosine_similarity: ("wrote the cosine similarity as a quotient", _cosine_similarity),
 }

@@ -17,6 +17,8 @@ def _view_as(state: State, x: torch.Tensor, other: torch.Tensor) -> Any:
 
 def _channel_shuffle(state: State, x: torch.Tensor, groups: int) -> Any:
     """Spell it as reshape, transpose, reshape: ONNX has no channel shuffle."""
+    if not state.onnx:
+        return NotImplemented
     batch, channels, *plane = x.shape if state.dynamic else sizes_of(x)
     grouped = x.reshape(batch, groups, sizes_of(x)[1] // groups, *plane)
     return grouped.transpose(1, 2).reshape(batch, channels, *plane)
@@ -38,6 +40,71 @@ def _repeat_interleave(
     return (x.unsqueeze(axis + 1) * ones).reshape(sizes)
 
 
+def _tile(state: State, x: torch.Tensor, dims: Any, *more: int) -> Any:
+    """Spell tile as repeat, which is the same for as many counts as axes."""
+    counts = [dims, *more] if isinstance(dims, int) else list(dims)
+    counts = [1] * (x.dim() - len(counts)) + counts
+    result = _repeat(state, x, counts)
+    return x.repeat(counts) if result is NotImplemented else result
+
+
+def _repeat(state: State, x: torch.Tensor, *counts: Any) -> Any:
+    """Repeat along one axis after the other as a product with ones: pnnx cannot read it from ONNX."""
+    given = counts[0] if len(counts) == 1 and not isinstance(counts[0], int) else counts
+    times = [int(each) for each in given]
+    if not state.onnx or state.dynamic or len(times) != x.dim() or not x.is_floating_point():
+        return NotImplemented
+    sizes = sizes_of(x)
+    for axis, count in enumerate(times):
+        if count > 1:
+            with untraced():
+                ones = torch.ones(count, *[1] * (x.dim() - axis))
+            sizes[axis] *= count
+            x = (x.unsqueeze(axis) * ones).reshape(sizes)
+    return x
+
+
+def _adaptive_pool(state: State, x: torch.Tensor, output_size: Any) -> Any:
+    """Multiply by one matrix of means for the rows and one for the columns: ONNX has equal windows only."""
+    wanted = [output_size] * 2 if isinstance(output_size, int) else list(output_size)
+    sizes = sizes_of(x)[-2:]
+    wanted = [size if each is None else int(each) for each, size in zip(wanted, sizes, strict=True)]
+    uneven = any(size % each for size, each in zip(sizes, wanted, strict=True))
+    if not state.onnx or state.dynamic or not uneven:
+        return NotImplemented
+    with untraced():
+        rows, columns = (_means(size, count) for size, count in zip(sizes, wanted, strict=True))
+        columns = columns.t().contiguous()
+    return torch.matmul(torch.matmul(rows, x), columns)
+
+
+def _means(size: int, count: int) -> torch.Tensor:
+    """The matrix (count, size) whose rows average size i / count to size (i + 1) / count, rounded outward."""
+    matrix = torch.zeros(count, size)
+    for row in range(count):
+        start, stop = row * size // count, -(-(row + 1) * size // count)
+        matrix[row, start:stop] = 1.0 / (stop - start)
+    return matrix
+
+
+def _affine_grid(state: State, theta: torch.Tensor, size: Any, align_corners: bool | None = None) -> Any:
+    """Multiply the corners of a fixed grid (h * w, 3) by theta: (n, 2, 3) -> (n, h, w, 2)."""
+    if len(size) != 4 or state.dynamic:
+        return NotImplemented
+    with untraced():
+        batch, _, height, width = (int(each) for each in size)
+        rows, columns = (_places(each, align_corners=bool(align_corners)) for each in (height, width))
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        base = torch.stack([x, y, torch.ones_like(x)], -1).reshape(1, height * width, 3)
+    return torch.matmul(base, theta.transpose(1, 2)).reshape(batch, height, width, 2)
+
+
+def _places(count: int, *, align_corners: bool) -> torch.Tensor:
+    """Centres of `count` pixels between -1 and 1; with aligned corners the first and last lie on the ends."""
+    places = torch.linspace(-1, 1, count)
+    return places if align_corners else places * ((count - 1) / count)
+
+
 _REPEAT = "wrote repeat_interleave as a resize or a product with ones"
 _SHUFFLE = "wrote the channel shuffle as reshape and transpose"
 RULES: dict[Any, tuple[str, Rule]] = {
@@ -45,6 +112,11 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.Tensor.reshape_as: ("wrote reshape_as as reshape", _view_as),
     torch.channel_shuffle: (_SHUFFLE, _channel_shuffle),
     F.channel_shuffle: (_SHUFFLE, _channel_shuffle),
+    torch.tile: ("wrote tile as repeat", _tile),
+    torch.Tensor.tile: ("wrote tile as repeat", _tile),
+    torch.Tensor.repeat: ("wrote repeat as a product with ones", _repeat),
+    F.adaptive_avg_pool2d: ("wrote adaptive pooling as products with matrices of means", _adaptive_pool),
+    F.affine_grid: ("wrote affine_grid as a product with a fixed grid", _affine_grid),
     torch.repeat_interleave: (_REPEAT, _repeat_interleave),
     torch.Tensor.repeat_interleave: (_REPEAT, _repeat_interleave),
 }

@@ -16,12 +16,20 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from edgekit.toolchain import high_rank, recurrent, substitute_arithmetic, substitute_indexing, substitute_shapes
-from edgekit.toolchain.folding import ComputedConstants, writes
+from edgekit.toolchain import (
+    high_rank,
+    recurrent,
+    substitute_arithmetic,
+    substitute_attention,
+    substitute_indexing,
+    substitute_shapes,
+)
+from edgekit.toolchain.folding import TAKEN_WHOLE, ComputedConstants, writes
 from edgekit.toolchain.substitution import Noted, Silent
 
 _SUBSTITUTES = {
     **substitute_arithmetic.RULES,
+    **substitute_attention.RULES,
     **substitute_indexing.RULES,
     **substitute_shapes.RULES,
     **high_rank.RULES,
@@ -39,8 +47,11 @@ class Substitutes(TorchFunctionMode):
     `known` are the parameters and buffers of the model.
     """
 
-    def __init__(self, known: Iterable[torch.Tensor] = (), *, dynamic: bool = False) -> None:
+    def __init__(
+        self, known: Iterable[torch.Tensor] = (), *, dynamic: bool = False, onnx: bool = False
+    ) -> None:
         super().__init__()
+        self.onnx = onnx
         self.dynamic = dynamic
         self.notes: Counter[str] = Counter()
         self._live: dict[int, torch.Tensor] = {}  # keeps them, so that an id stays its own
@@ -64,7 +75,7 @@ class Substitutes(TorchFunctionMode):
         live = self.is_live((args, kwargs))
         if writes(func, kwargs):
             self._note_written(args, kwargs, live)
-        elif live and not self.dynamic:
+        elif live and not self.dynamic and func not in TAKEN_WHOLE:
             args, kwargs = self._constants.folded((args, kwargs))
         entry = _SUBSTITUTES.get(func) if live else None
         result = NotImplemented
@@ -89,7 +100,7 @@ class Substitutes(TorchFunctionMode):
         return result
 
     def _note_written(self, args: Any, kwargs: Any, live: bool) -> None:
-        """Something is overwritten: earlier copies of it are out of date, and it may depend on an input now."""
+        """Earlier copies of what is overwritten are out of date, and it may depend on an input now."""
         if not live:
             self._constants.forget_copies()
             return

@@ -13,11 +13,12 @@ import torch
 class State(Protocol):
     """What a substitute may ask about the run that it is part of.
 
-    `dynamic` is true when sizes may be others than those of this run. `views` keeps where
-    tensors of high rank come from, by the tensor's id.
+    `dynamic` is true when sizes may be others than those of this run, `onnx` when ONNX lies on the way.
+    `views` keeps where tensors of high rank come from, by the tensor's id.
     """
 
     dynamic: bool
+    onnx: bool
     views: dict[int, Any]
 
     def is_live(self, value: Any) -> bool:

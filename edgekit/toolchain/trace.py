@@ -121,7 +121,7 @@ def autograd_functions_inlined(names: list[str]) -> Iterator[None]:
 
 @contextmanager
 def script_functions_inlined() -> Iterator[None]:
-    """Run functions that `torch.jit.script` compiled as the Python that they were: pnnx cannot read a call."""
+    """Run functions that `torch.jit.script` compiled as the Python they were: pnnx cannot read a call."""
     kind: Any = torch.jit.ScriptFunction
     before = kind.__call__
 

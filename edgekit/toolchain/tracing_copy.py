@@ -8,7 +8,7 @@ does, so a layer with a setting that pnnx misreads is shown to it under another 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import nn
@@ -17,12 +17,15 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 
-def tracing_copy(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
-    """Return the module itself when nothing stands in the way, else a copy, and what is different in it."""
+def tracing_copy(module: nn.Module, masked: Collection[nn.Module] = ()) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return the module itself when nothing stands in the way, else a copy, and what is different in it.
+
+    `masked` are its attention layers that are given a mask, which pnnx would forget.
+    """
     if isinstance(module, torch.jit.ScriptModule):
         return module, ()
     shared_modules, shared_weights = _shared(module)
-    opened = sorted({type(each).__name__ for each in module.modules() if _misread(each)})
+    opened = [each for each in module.modules() if _misread(each) or each in masked]
     computed = [name for name, each in module.named_modules() if _has_computed_weights(each)]
     notes = []
     if computed:
@@ -33,7 +36,7 @@ def tracing_copy(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
         notes.append(f"gave each of the tied weights {_listed(shared_weights)} a copy of its own")
     if not notes and not opened:
         return module, ()
-    return _Copier().copy(module), tuple(notes)
+    return _Copier(opened).copy(module), tuple(notes)
 
 
 def _listed(names: list[str]) -> str:
@@ -117,11 +120,13 @@ _WEIGHT_HOOKS = (WeightNorm, SpectralNorm)
 
 
 class _Copier:
-    def __init__(self) -> None:
+    def __init__(self, opened: Collection[nn.Module]) -> None:
         self._seen: set[int] = set()
+        self._opened = frozenset(opened)
 
     def copy(self, module: nn.Module) -> nn.Module:
         """Copy a module and what is below it; only a parameter's second owner gets a copy of the numbers."""
+        opened = module in self._opened
         if _has_computed_weights(module):
             module = _settled(module)
         clone = _shallow(module)
@@ -132,7 +137,7 @@ class _Copier:
         }
         if isinstance(clone, nn.RNNBase):
             clone._flat_weights = [getattr(clone, name) for name in clone._flat_weights_names]
-        if _misread(module):
+        if opened:
             clone.__class__ = type(
                 f"Opened{type(module).__name__}", (type(module),), {"__module__": __name__}
             )
