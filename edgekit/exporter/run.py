@@ -9,12 +9,12 @@ import numpy as np
 
 from edgekit import bundle, scratch
 from edgekit.bundle import ConverterWarning
-from edgekit.devices import Device
+from edgekit.devices import Device, WorkerCrashed, WorkerError
 from edgekit.exporter.artefact import Artefact
 from edgekit.exporter.check import checked_numbers, checked_structure, mismatch
 from edgekit.exporter.ledger import Ledger, Progress
 from edgekit.exporter.reference import guilty_layers, write_reference
-from edgekit.exporter.result import ExportResult, OutputCheck
+from edgekit.exporter.result import ExportResult, Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending
 from edgekit.exporter.subject import Reference, Subject, load_subject, one_thread
 from edgekit.exporter.write import write_log, write_manifest, write_model
@@ -91,8 +91,15 @@ class Run:
         if failed:
             findings = subject.explain(failed, probes, reference, pending)
             only_other_size = all(check.probe > 1 for check in failed)
-            guilty = () if only_other_size else guilty_layers(self._judge(artefact, reference))
+            guilty = () if only_other_size else self._guilty(artefact, reference)
             raise mismatch((*findings, *guilty), self._ledger)
+
+    def _guilty(self, artefact: Artefact, reference: Reference) -> tuple[Finding, ...]:
+        """Name the layers at fault, as far as the wrong model can be run layer by layer at all."""
+        try:
+            return guilty_layers(self._judge(artefact, reference))
+        except (WorkerCrashed, WorkerError) as error:
+            return (Finding(FindingKind.NCNN, f"run layer by layer, {error.message}"),)
 
     def _judge(self, artefact: Artefact, reference: Reference) -> VerifyReport:
         """Align and judge every layer on the probes of the first shape."""

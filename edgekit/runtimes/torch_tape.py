@@ -112,7 +112,8 @@ class _Recorder:
     def trace(self, outputs: Mapping[str, torch.Tensor]) -> Trace:
         """Freeze what was recorded."""
         output_ids = {name: self._value_id(tensor) for name, tensor in outputs.items()}
-        values = {key: _numpy(tensor) for key, tensor in self.tensors.items()}
+        with torch._C.DisableTorchFunction():  # whoever runs the module may watch what it calls, not this
+            values = {key: _numpy(tensor) for key, tensor in self.tensors.items()}
         return Trace(
             nodes=tuple(self.nodes),
             inputs=self.input_ids,

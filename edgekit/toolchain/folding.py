@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils import _pytree as pytree
 
-from edgekit.toolchain.substitution import untraced
+from edgekit.toolchain.substitution import tensors_in, untraced
 
 TAKEN_WHOLE = frozenset(
     {F.multi_head_attention_forward, torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu}
@@ -45,7 +45,7 @@ class ComputedConstants:
         A tensor that nobody has seen before may come from code that works unseen: a scripted function.
         Scalars are sizes, most of them: as arguments they are constants, as results they are left alone.
         """
-        given = (each for each in pytree.tree_leaves(arguments) if isinstance(each, torch.Tensor))
+        given = tensors_in(arguments)
         if all(each.dim() == 0 or id(each) in self._made or id(each) in self._known for each in given):
             self._made.update((id(each), each) for each in results if each.dim() > 0)
 

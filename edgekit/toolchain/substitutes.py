@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
 
 from edgekit.toolchain import (
     high_rank,
@@ -25,7 +24,7 @@ from edgekit.toolchain import (
     substitute_shapes,
 )
 from edgekit.toolchain.folding import TAKEN_WHOLE, ComputedConstants, writes
-from edgekit.toolchain.substitution import Noted, Silent
+from edgekit.toolchain.substitution import Noted, Silent, tensors_in
 
 _SUBSTITUTES = {
     **substitute_arithmetic.RULES,
@@ -68,7 +67,7 @@ class Substitutes(TorchFunctionMode):
 
     def is_live(self, value: Any) -> bool:
         """Whether a value holds a tensor that depends on an input."""
-        return any(id(leaf) in self._live for leaf in pytree.tree_leaves(value))
+        return any(id(leaf) in self._live for leaf in tensors_in(value))
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -92,10 +91,10 @@ class Substitutes(TorchFunctionMode):
                 self.notes[text] += 1
         if result is NotImplemented:
             result = func(*args, **kwargs)
-        leaves = [leaf for leaf in pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        leaves = list(tensors_in(result))
         if live and func not in _SIZES:
             self._live.update((id(leaf), leaf) for leaf in leaves)
-        elif not live:
+        elif leaves and not live:
             self._constants.add(leaves, (args, kwargs))
         return result
 
@@ -105,8 +104,8 @@ class Substitutes(TorchFunctionMode):
             self._constants.forget_copies()
             return
         # Other views of the same numbers change with it, and nobody keeps account of those.
-        targets = [each for each in pytree.tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
-        self._live.update((id(each), each) for each in [*targets, *self._constants.taken()])
+        targets = [*tensors_in((args, kwargs)), *self._constants.taken()]
+        self._live.update((id(each), each) for each in targets)
 
 
 @contextmanager

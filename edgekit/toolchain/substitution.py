@@ -56,6 +56,17 @@ def untraced() -> Iterator[None]:
         torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
 
 
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors of nested tuples, lists and dicts: cheaper than the general walk over trees."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from tensors_in(each)
+    elif isinstance(value, dict):
+        yield from tensors_in(list(value.values()))
+
+
 def sizes_of(x: torch.Tensor) -> list[int]:
     """Return the sizes of this run as plain numbers."""
     with untraced():
