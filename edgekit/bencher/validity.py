@@ -218,7 +218,7 @@ def _about_machine(rounds: Sequence[Mapping[str, Any]], latency: Latency) -> Ite
             Severity.MAJOR if others > 4 * _OTHERS else Severity.MINOR,
             f"other processes took {format_percent(others)} of the measured CPUs "
             f"(an inference itself takes {format_duration(cpu_s)} of CPU time)",
-            "close them, or pin to other CPUs with --pin",
+            "close them, or pin to other CPUs with --cpus",
         )
     stolen = max((float(each["steal_share"] or 0.0) for each in during), default=0.0)
     if stolen > 0.01:
@@ -229,7 +229,7 @@ def _about_machine(rounds: Sequence[Mapping[str, Any]], latency: Latency) -> Ite
             "measure on a machine of your own",
         )
     if any((each["migrations"] or 0) > 0 for each in during) and len(rounds[0]["cpus"]) == 1:
-        yield Caveat("migrated", Severity.MAJOR, "the process moved to another CPU", "pin it with --pin")
+        yield Caveat("migrated", Severity.MAJOR, "the process moved to another CPU", "pin it with --cpus")
     yield from _about_clock(rounds)
 
 
@@ -243,12 +243,15 @@ def _about_clock(rounds: Sequence[Mapping[str, Any]]) -> Iterator[Caveat]:
             "set it to performance where you may",
         )
     for each in rounds:
-        before, after = each["conditions"]["before"]["khz"], each["conditions"]["after"]["khz"]
-        if before and after and after < (1 - _DRIFT) * before:
+        conditions = each["conditions"]
+        seen = [conditions["after"], *conditions.get("samples", ())]
+        known = [state["khz"] for state in seen if state["khz"]]
+        before, lowest = conditions["before"]["khz"], min(known, default=None)
+        if before and lowest and lowest < (1 - _DRIFT) * before:
             yield Caveat(
                 "frequency-drop",
                 Severity.MAJOR,
-                f"the clock fell from {before / 1000:.0f} to {after / 1000:.0f} MHz while measuring",
+                f"the clock fell from {before / 1000:.0f} to {lowest / 1000:.0f} MHz while measuring",
                 "let the device cool down, use --certified",
             )
             return

@@ -20,6 +20,7 @@ _EPILOG = """\
   edgekit bench build/mobilenet_v2 --threads 1,2
   edgekit bench build/a build/b --compare --certified
   edgekit bench build/a --against yesterday.json
+  edgekit bench build/a --device local --device ssh:board --device adb
 """
 
 
@@ -30,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser.add_argument(
         "targets", metavar="TARGET", nargs="+", help="a bundle, a .param, a suite.toml or a model"
     )
-    shared.add_device(parser)
+    shared.add_device(parser, several=True)
     shared.add_threads(parser)
     parser.add_argument(
         "--precision",
@@ -53,7 +54,9 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
         default=(),
         help="also time the model in onnxruntime, torch or both",
     )
-    parser.add_argument("--pin", metavar="CPUS", help="CPUs to run on: 0,2-3, or big, little, all")
+    parser.add_argument(
+        "--cpus", metavar="CPUS", help="CPUs to run on: 0,2-3, or a cluster: big, little, all"
+    )
     parser.add_argument(
         "--openmp-wait",
         metavar="POLICY",
@@ -84,9 +87,12 @@ def run(args: argparse.Namespace) -> int:
     check_destinations(args)
     if args.html or args.plots:
         require("matplotlib", "report")  # before minutes are spent on measuring
+    devices = list(dict.fromkeys(args.device or ["local"]))
+    if len(devices) > 1:
+        return _compare_devices(args, devices)
     from edgekit.report.bench_text import bench_text
 
-    report = _measure(args)
+    report = _measure(args, devices[0])
     deliver(args, text=bench_text(report), document=report.to_json(), html=lambda: _html(report))
     if args.plots:
         from edgekit.report.bench_plots import write_figures
@@ -95,6 +101,21 @@ def run(args: argparse.Namespace) -> int:
     if report.interrupted:
         raise KeyboardInterrupt
     return EXIT_OK if report.holds else EXIT_CHECK_FAILED
+
+
+def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
+    """Measure on one device after the other (they may share a machine); put the figures side by side."""
+    from edgekit.devices import open_device
+    from edgekit.report.bench_devices_text import devices_json, devices_text
+
+    for option in ("html", "plots", "compare", "against", "runtime"):
+        if getattr(args, option):
+            raise UserError(f"--{option} takes one --device", "leave it out, or name one device")
+    for device in devices:
+        open_device(device)  # a wrong name ends it before minutes are spent on the others
+    reports = {device: _measure(args, device) for device in devices}
+    deliver(args, text=devices_text(reports), document=devices_json(reports))
+    return EXIT_OK
 
 
 def _html(report: BenchReport) -> str:
@@ -112,7 +133,7 @@ def _journal(args: argparse.Namespace) -> Path | None:
     return cache / "edgekit" / f"bench-{hashlib.sha256(names.encode()).hexdigest()[:16]}.jsonl"
 
 
-def _measure(args: argparse.Namespace) -> BenchReport:
+def _measure(args: argparse.Namespace, device: str) -> BenchReport:
     from edgekit.bencher import OpenMp, Pinning, against, bench
 
     earlier = against.load(args.against) if args.against else None
@@ -123,14 +144,14 @@ def _measure(args: argparse.Namespace) -> BenchReport:
             args.targets,
             threads=args.threads,
             precision=args.precision,
-            device=args.device,
+            device=device,
             certified=args.certified,
             layers=args.layers,
             compare=args.compare,
             inputs=dict(args.input),
             runtimes=args.runtime,
             seed=args.seed or 0,
-            pinning=Pinning.parse(args.pin) if args.pin else None,
+            pinning=Pinning.parse(args.cpus) if args.cpus else None,
             openmp=OpenMp(wait_policy=args.openmp_wait),
             journal=_journal(args),
             progress=status,

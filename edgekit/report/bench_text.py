@@ -85,6 +85,7 @@ def _device(report: BenchReport) -> list[str]:
     ]
     if device.emulated:
         lines.append(dispatch_line(report))
+    lines += clock_line(report)
     if threaded and openmp:
         lines.append("OpenMP   " + ", ".join(f"{name}={value}" for name, value in openmp.items()))
     random = sorted({result.target for result in _single(report) if result.weights != "file"})
@@ -92,6 +93,23 @@ def _device(report: BenchReport) -> list[str]:
         shown = ", ".join(random[:3]) + (f" and {len(random) - 3} more" if len(random) > 3 else "")
         lines.append(f"weights  random: there is no .bin beside {shown}")
     return lines
+
+
+def clock_line(report: BenchReport) -> list[str]:
+    """Return the range of clock and temperature while it was measured, where the kernel tells them."""
+    states = [
+        state
+        for result in report.results
+        for each in result.conditions.rounds
+        for state in (each["before"], *each.get("samples", ()), each["after"])
+    ]
+    shown = []
+    for key, scale, unit in (("khz", 1000, "MHz"), ("celsius", 1, "degrees Celsius")):
+        known = [state[key] / scale for state in states if state[key]]
+        if known:
+            low, high = f"{min(known):.0f}", f"{max(known):.0f}"
+            shown.append(f"{low} {unit}" if low == high else f"{low} to {high} {unit}")
+    return ["clock    " + ", ".join(shown)] if shown and not report.device.emulated else []
 
 
 def _count(number: int, noun: str) -> str:

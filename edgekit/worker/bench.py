@@ -14,11 +14,12 @@ the net ran (see `counting`); without `files.bin` the weights are random. The re
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from .affinity import clusters, pin_process
-from .conditions import Watch, cpu_state, openmp_settings, temperature
+from .conditions import Watch, cpu_state, openmp_settings, sampler, temperature
 from .environment import environment
 from .protocol import Array, Progress, TensorWriter
 from .timing import cool_down, sample, warm_up
@@ -34,6 +35,7 @@ def serve(
     """Pin, load, run once, warm up, sample."""
     threads = int(message.get("options", {}).get("num_threads", 1))
     known_clusters = clusters()
+    allowed = os.sched_getaffinity(0)
     cpus = pin_process(threads, message.get("pin", {}))
     from .session import Session, pool_allocators  # loads ncnn, which must see the pinned mask
 
@@ -49,9 +51,11 @@ def serve(
     progress.begin("warming up")
     warmup = warm_up(session.infer, **message["warmup"])
     progress.begin("sampling")
+    beside = sampler(cpus, sorted(allowed - set(cpus)))
     watch = Watch(cpus)
     samples = sample(session.infer, **message["sampling"])
     watched = watch.stop()
+    sampled = beside.stop()
     after = cpu_state(cpus)
     writer.add("latency_s", samples)
     answer: dict[str, Any] = {
@@ -60,7 +64,7 @@ def serve(
         "weights_bytes": session.weights_bytes,
         "random_weights": "bin" not in message["files"],
         "warmup": {**warmup, "cool_down_s": rested_s},
-        "conditions": {"before": before, "after": after, "during": watched},
+        "conditions": {"before": before, "after": after, "during": watched, "samples": sampled},
         "cpus": cpus,
         "clusters": known_clusters,
         "openmp": openmp_settings(),

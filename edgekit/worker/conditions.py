@@ -9,8 +9,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .affinity import SYSFS_CPU, read_number, read_text
+from .affinity import SYSFS_CPU, read_text
+from .sampler import Sampler, hottest, lowest
 
+THERMAL_ZONES = "/sys/class/thermal/thermal_zone*/temp"
 _OPENMP_PREFIXES = ("OMP_", "GOMP_", "KMP_")
 
 
@@ -47,23 +49,28 @@ class Watch:
 
 def cpu_state(cpus: Sequence[int], sysfs: str = SYSFS_CPU) -> dict[str, Any]:
     """Return governors, current frequencies (kHz) and the hottest temperature (degrees Celsius)."""
-    folders = [os.path.join(sysfs, f"cpu{cpu}", "cpufreq") for cpu in cpus]
-    governors = {read_text(os.path.join(folder, "scaling_governor")) for folder in folders}
-    frequencies = [read_number(os.path.join(folder, "scaling_cur_freq")) for folder in folders]
-    known = [value for value in frequencies if value]
+    governors = {read_text(path) for path in _cpufreq(cpus, "scaling_governor", sysfs)}
     return {
         "governors": sorted(name for name in governors if name),
-        "khz": min(known) if known else None,
+        "khz": lowest(_cpufreq(cpus, "scaling_cur_freq", sysfs)),
         "celsius": temperature(),
     }
 
 
-def temperature(pattern: str = "/sys/class/thermal/thermal_zone*/temp") -> float | None:
+def temperature(pattern: str = THERMAL_ZONES) -> float | None:
     """Return the hottest thermal zone in degrees Celsius, or None where there is none."""
-    values = [read_number(path) for path in glob.glob(pattern)]
-    # A broken sensor reads 0 or absurd values; the kernel gives thousandths of a degree.
-    plausible = [value / 1000 for value in values if value is not None and 1000 < value < 150000]
-    return max(plausible) if plausible else None
+    return hottest(glob.glob(pattern))
+
+
+def sampler(
+    cpus: Sequence[int], others: Sequence[int], sysfs: str = SYSFS_CPU, zones: str = THERMAL_ZONES
+) -> Sampler:
+    """Start sampling the clock of these CPUs and the temperature, from some of the `others`."""
+    return Sampler(_cpufreq(cpus, "scaling_cur_freq", sysfs), glob.glob(zones), others)
+
+
+def _cpufreq(cpus: Sequence[int], name: str, sysfs: str) -> list[str]:
+    return [os.path.join(sysfs, f"cpu{cpu}", "cpufreq", name) for cpu in cpus]
 
 
 def openmp_settings() -> dict[str, str]:

@@ -57,9 +57,9 @@ def test_bench_prints_and_writes_and_checks_against_itself(
     [
         (["nowhere.param"], "no such file"),
         (["--precision", "fp61"], "'fp61' is not a value of --precision"),
-        (["--pin", "big,1"], "names no CPUs"),
+        (["--cpus", "big,1"], "names no CPUs"),
         (["--against", "nowhere.json"], "cannot read"),
-        (["--pin", "4095"], "4095"),
+        (["--cpus", "4095"], "4095"),
         (["--input", "x=3x8x8"], "no input 'x'"),
     ],
 )

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 import edgekit
+from edgekit.devices.setup.native import build_runner, toolchain
+from edgekit.errors import UserError
 from tests.devices.sshd import Board, missing, start
 
 
@@ -87,3 +89,18 @@ def board(running: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     monkeypatch.setenv("PATH", f"{running.folder / 'client'}:{os.environ['PATH']}")
     yield running
     assert running.leftovers() == []
+
+
+@pytest.fixture(scope="session")
+def runner() -> Path:
+    """The native program for aarch64, in the user's cache: it is compiled once."""
+    return native_runner("aarch64-linux")
+
+
+def native_runner(target: str) -> Path:
+    """The native program, compiled where it is missing; a skip where the compilers cannot be had."""
+    try:
+        toolchain(target)
+    except UserError as error:
+        pytest.skip(str(error))
+    return build_runner(target)

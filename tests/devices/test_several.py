@@ -52,3 +52,32 @@ def test_a_wrong_name_ends_it_before_the_work(bundle: Path, capsys: pytest.Captu
 def test_the_same_device_twice_is_one(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(bundle, "--device", "local") == 0
     assert "on all" not in capsys.readouterr().out
+
+
+def test_bench_puts_the_figures_side_by_side(
+    bundle: Path, qemu: Root, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "bench.json"
+    options = ["--device", "local", "--device", "qemu:cortex-a53", "--layers", "--cpus", "all"]
+    assert main(["bench", str(bundle), *options, "--json", str(path)]) == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("even, 1 thread, fp32: ")
+    assert first.endswith(" on local, no times on qemu:cortex-a53: emulated")
+    document = json.loads(path.read_text())
+    assert document["schema"] == "edgekit.bench-devices/1"
+    here, there = document["reports"]
+    assert (here["name"], there["name"]) == ("local", "qemu:cortex-a53")
+    assert here["results"][0]["latency_s"]["median"] > 0
+    assert there["results"][0]["latency_s"] is None
+    assert [layer["name"] for layer in here["results"][0]["layers"]] == [
+        layer["name"] for layer in there["results"][0]["layers"]
+    ]
+
+
+@pytest.mark.parametrize("option", ["--html", "--plots", "--against"])
+def test_a_bench_report_of_one_device_takes_one(
+    bundle: Path, option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    argv = ["bench", str(bundle), "--device", "local", "--device", "qemu:max", option, str(tmp_path / "x")]
+    assert main(argv) == 2
+    assert f"{option} takes one --device" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from edgekit.devices.setup import setup_device
 from edgekit.devices.ssh import Address
 from edgekit.errors import UserError
 from edgekit.runtimes.ncnn import FP32, Case, Feed, run_cases
+from tests.devices.processes import children
 from tests.devices.sshd import Board
 
 
@@ -96,19 +97,6 @@ def slow_board(board: Board) -> Iterator[Board]:
     path.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} "$@"\n')
     yield board
     path.write_text(usual)
-
-
-def children(of: int, named: str) -> list[int]:
-    """Process ids of the programs of a name that a process started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, _, fields = path.read_text().partition("(")[2].rpartition(")")
-        except OSError:
-            continue
-        if name == named and int(fields.split()[1]) == of:
-            found.append(int(path.parent.name))
-    return found
 
 
 @pytest.mark.parametrize("end", ["client", "server"])

@@ -123,10 +123,11 @@ def build_ncnn(target: str, progress: Progress = silent) -> Path:
     """
     tools = toolchain(target)
     path = ncnn_path(tools)
-    with locked(path.parent):
+    with locked(_lock(path)):
         if not (path / _RECORD).is_file():
             progress("getting ncnn's source")
-            source = ncnn_source.source(path.parent)
+            with locked(_folder()):
+                source = ncnn_source.source(path.parent)
             with _making(path) as work:
                 compile_project(
                     source,
@@ -152,7 +153,7 @@ def build_runner(target: str, progress: Progress = silent, *, again: bool = Fals
     tools = toolchain(target)
     ncnn = build_ncnn(target, progress)
     path = runner_path(tools)
-    with locked(path.parent):
+    with locked(_lock(path)):
         if again or not (path / _RECORD).is_file():
             settings = {
                 **tools.settings,
@@ -226,6 +227,11 @@ def _digest(*parts: object) -> str:
 
 def _folder(environment: Mapping[str, str] | None = None) -> Path:
     return cache_folder(environment) / "native"
+
+
+def _lock(path: Path) -> Path:
+    """Return a folder to hold while `path` is made: other targets are made at the same time."""
+    return path.parent / "locks" / path.name
 
 
 def _making(path: Path) -> AbstractContextManager[Path]:
