@@ -41,6 +41,12 @@ class Phones:
         self._adb("connect", phone.serial)
         return phone
 
+    def plug_in(self, phone: FakeAdbd) -> None:
+        """Connect a phone again if it was lost."""
+        if f"{phone.serial}\tdevice" not in self._adb("devices"):
+            self._adb("disconnect", phone.serial)
+            self._adb("connect", phone.serial)
+
     def disconnect(self, phone: FakeAdbd) -> None:
         """Unplug it."""
         self._adb("disconnect", phone.serial)
@@ -52,10 +58,11 @@ class Phones:
             phone.close()
         self._adb("kill-server")
 
-    def _adb(self, *arguments: str) -> None:
-        subprocess.run(
+    def _adb(self, *arguments: str) -> str:
+        done = subprocess.run(
             ["adb", *arguments], env=self._environment, check=False, capture_output=True, timeout=60
         )
+        return done.stdout.decode("utf-8", "replace")
 
 
 def missing() -> str | None:

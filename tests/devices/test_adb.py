@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import edgekit
+from edgekit.bencher.settings import EMULATED
 from edgekit.devices import AdbDevice, DeviceTimeout, WorkerCrashed, WorkerError
 from edgekit.devices.adb import About
 from edgekit.devices.adb_client import Listed, choose
@@ -49,6 +50,7 @@ def server(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> Phones:
 @pytest.fixture
 def phone(server: Phones, plugged_in: FakeAdbd, runner: Path) -> Iterator[FakeAdbd]:
     """The phone; clean again after each test."""
+    server.plug_in(plugged_in)
     yield plugged_in
     end = time.monotonic() + 10
     while plugged_in.leftovers() and time.monotonic() < end:
@@ -120,19 +122,19 @@ def test_verify_gives_the_verdict_of_the_same_cpu(phone: FakeAdbd, bundle: Path)
 
 def test_bench_measures_there(phone: FakeAdbd, bundle: Path) -> None:
     """The figures are an emulator's, of course: only that they are all there is looked at."""
-    [result] = edgekit.bench(bundle, device=f"adb:{phone.serial}", layers=True).results
+    [result] = edgekit.bench(bundle, device=f"adb:{phone.serial}", protocol=EMULATED).results
     assert result.latency is not None and result.latency.median_s > 0
     assert result.memory is not None and result.memory.blob_peak_bytes > 0
-    assert result.layers and all(layer.latency_s is not None for layer in result.layers)
 
 
 def test_androids_emulator_shows_no_times(server: Phones, runner: Path, bundle: Path) -> None:
     phone = server.connect(CPU, {**PHONE, "ro.boot.qemu": "1"})
     try:
-        [result] = edgekit.bench(bundle, device=f"adb:{phone.serial}").results
+        [result] = edgekit.bench(bundle, device=f"adb:{phone.serial}", layers=True).results
     finally:
         server.disconnect(phone)
     assert result.latency is None and result.load_s is None
+    assert result.layers and all(layer.latency_s is None for layer in result.layers)
     assert any("not counted in Android's emulator" in each.message for each in result.validity.warnings)
 
 

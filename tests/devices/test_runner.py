@@ -14,7 +14,7 @@ import pytest
 import edgekit
 from edgekit.devices import Device, DeviceTimeout, LocalDevice, QemuDevice, Reply, WorkerCrashed, WorkerError
 from edgekit.devices.setup.qemu import Root
-from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
+from edgekit.runtimes.ncnn import CALM, FP32, PRECISIONS, Case, Feed, run_cases
 from tests.devices.conftest import native_runner
 
 CPU = "cortex-a76"
@@ -63,7 +63,7 @@ def everything(tmp_path: Path) -> tuple[Path, Path]:
     return param, weights
 
 
-def capture(device: Device, files: tuple[Path, Path], precision: str = "fp32") -> Reply:
+def capture(device: Device, files: tuple[Path, Path], options: Mapping[str, bool]) -> Reply:
     random = np.random.default_rng(1)
     image = random.normal(size=(3, 9, 7)).astype(np.float32)
     batch = random.normal(size=(3, 2, 9, 7)).astype(np.float32)
@@ -76,7 +76,7 @@ def capture(device: Device, files: tuple[Path, Path], precision: str = "fp32") -
         Case("batch", {"in0": Feed(batch, 1)}, ("c", "out0")),
         Case("refused", {"nowhere": Feed(image)}, ("out0",)),
     ]
-    return run_cases(device, *files, cases, PRECISIONS[precision])
+    return run_cases(device, *files, cases, options)
 
 
 def shape(value: Any) -> Any:
@@ -88,18 +88,27 @@ def shape(value: Any) -> Any:
     return "list" if isinstance(value, Sequence) and not isinstance(value, str) else "value"
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_captures_are_bit_for_bit_those_of_the_wheel_on_the_same_cpu(
-    everything: tuple[Path, Path], emulated: LocalDevice, qemu: Root, precision: str
+    everything: tuple[Path, Path], emulated: LocalDevice, qemu: Root
 ) -> None:
-    ours = capture(emulated, everything, precision)
-    theirs = capture(QemuDevice(CPU, qemu), everything, precision)
+    ours, theirs = (capture(device, everything, CALM) for device in (emulated, QemuDevice(CPU, qemu)))
     assert ours.message["status"] == theirs.message["status"]
     assert ours.batch_axes == theirs.batch_axes
     assert set(ours.tensors) == set(theirs.tensors)
     for key, array in theirs.tensors.items():
         assert ours.tensors[key].dtype == array.dtype
         assert np.array_equal(ours.tensors[key], array), key
+
+
+@pytest.mark.parametrize(("precision", "rounding"), [("fp32", 2e-6), ("fp16", 2e-3)])
+def test_what_two_compilers_may_round_otherwise_is_the_last_bit(
+    everything: tuple[Path, Path], emulated: LocalDevice, qemu: Root, precision: str, rounding: float
+) -> None:
+    """Winograd's transforms and the exponential in fp16 are plain C++: a compiler fuses what it likes."""
+    options = PRECISIONS[precision]
+    ours, theirs = (capture(device, everything, options) for device in (emulated, QemuDevice(CPU, qemu)))
+    for key, array in theirs.tensors.items():
+        assert np.abs(ours.tensors[key] - array).max() <= rounding * np.abs(array).max(), key
 
 
 def test_a_whole_net_is_bit_for_bit_the_same(bundle: Path, emulated: LocalDevice, qemu: Root) -> None:
@@ -122,7 +131,7 @@ def test_here_it_passes_where_the_wheel_passes(bundle: Path, native: LocalDevice
 def test_all_of_the_protocol_is_answered_as_the_wheel_answers(
     everything: tuple[Path, Path], native: LocalDevice
 ) -> None:
-    ours, theirs = capture(native, everything), capture(LocalDevice(), everything)
+    ours, theirs = (capture(device, everything, FP32) for device in (native, LocalDevice()))
     assert ours.message["status"] == theirs.message["status"]
     for key, array in theirs.tensors.items():
         np.testing.assert_allclose(ours.tensors[key], array, atol=1e-5)
@@ -183,9 +192,7 @@ def test_a_net_without_weights_gets_random_ones(native: LocalDevice, tmp_path: P
     }
     reply = native.call(message, [("x", np.ones((32, 8, 8), np.float32), None)])
     assert reply.message["random_weights"] is True
-    assert (
-        reply.message["weights_bytes"] == 40 * (9216 + 32) * 4 or reply.message["weights_bytes"] == 40 * 36864
-    )
+    assert reply.message["weights_bytes"] == 40 * 9216 * 4
 
 
 @pytest.mark.parametrize(
