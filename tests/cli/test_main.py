@@ -89,7 +89,7 @@ def test_defaults_of_the_commands() -> None:
     verify = parse(["verify", "b"])
     assert (verify.device, verify.precision, verify.inputs, verify.ladder) == (None, "fp32", None, False)
     bench = parse(["bench", "a", "b", "--threads", "1,2"])
-    assert (bench.targets, bench.device) == (["a", "b"], "local")
+    assert (bench.targets, bench.device) == (["a", "b"], None)
     assert bench.threads == (1, 2)
 
 
