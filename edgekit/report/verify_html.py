@@ -147,7 +147,7 @@ def _ladder(rungs: Iterable[Mapping[str, Any]], sentence: str) -> Markup | None:
 
 def _moved(rung: Mapping[str, Any]) -> str:
     error = format_error(float(rung["max_abs"]))
-    return error if rung.get("floor") is None else f"{error} of {format_error(float(rung['floor']))}"
+    return error if rung.get("floor") is None else f"{error}, floor {format_error(float(rung['floor']))}"
 
 
 def _graph(report: VerifyReport) -> Markup:

@@ -69,7 +69,7 @@ def _folded(layers: Sequence[LayerResult]) -> list[Row]:
 def _fold(layers: Sequence[LayerResult], notable: Callable[[LayerResult], bool]) -> Iterator[Row]:
     run: list[LayerResult] = []
     for layer in layers:
-        if run and (notable(layer) or layer.label is not run[0].label):
+        if run and (notable(layer) or not _goes_with(layer, run)):
             yield from _short(run)
             run = []
         if notable(layer):
@@ -77,6 +77,12 @@ def _fold(layers: Sequence[LayerResult], notable: Callable[[LayerResult], bool])
         else:
             run.append(layer)
     yield from _short(run)
+
+
+def _goes_with(layer: LayerResult, run: Sequence[LayerResult]) -> bool:
+    """Whether a layer has the label of a run; a constant, which nothing flows into, goes with any."""
+    labels = {each.label for each in run if each.inputs}
+    return not layer.inputs or not labels or layer.label in labels
 
 
 def _short(run: list[LayerResult]) -> list[Row]:
@@ -103,8 +109,8 @@ def _render(title: str, rows: Sequence[Row], terminal: Terminal) -> list[str]:
 
 
 def _fold_line(run: Sequence[LayerResult], terminal: Terminal) -> str:
-    labels = {layer.label for layer in run}
-    what = f"{_FOLDED[run[0].label]} " if len(labels) == 1 else ""
+    labels = {layer.label for layer in run if layer.inputs} or {layer.label for layer in run}
+    what = f"{_FOLDED[labels.pop()]} " if len(labels) == 1 else ""
     return f"{terminal.ellipsis} {len(run)} {what}layers"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgekit.report.verify_html import verify_html
+from edgekit.report.verify_words import excess
 from edgekit.verifier import Status, VerifyReport
 from tests.report.browser import Browser
 from tests.report.hostile import HOSTILE, hostile
@@ -265,6 +266,8 @@ def test_a_passing_report_has_no_culprits(browser: Browser, passing: VerifyRepor
     browser.open(written(passing, tmp_path))
     assert browser.ask("document.querySelectorAll('.card').length") == 0
     assert text(browser, ".badge") == "PASS"
+    nearest = max(passing.layers, key=lambda layer: excess(layer) or 0.0)
+    assert text(browser, "#detail h3") == nearest.name, "the layer that came closest to its floor"
     assert browser.problems == []
 
 

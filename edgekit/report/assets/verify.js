@@ -78,14 +78,20 @@ const asked = location.hash;
 colour("single");
 history.replaceState(null, "", asked || "#");
 recall();
-if (state.layer === null) {
+// To begin with: the first layer that is wrong, or else the one that came closest to it.
+function first() {
   const culprit = data.layers.findIndex((layer) => layer.failed);
-  if (culprit >= 0) {
-    graph.mark(culprit);
-    detail.show(culprit);
-    table.mark(culprit);
-    state.layer = culprit;
-  }
+  if (culprit >= 0) return culprit;
+  const times = data.layers.map((layer) => layer.times || 0);
+  return times.length ? times.indexOf(Math.max(...times)) : -1;
+}
+
+const start = first();
+if (state.layer === null && start >= 0) {
+  graph.mark(start);
+  detail.show(start);
+  table.mark(start);
+  state.layer = start;
 }
 for (const button of document.querySelectorAll("[data-mode]")) {
   button.addEventListener("click", () => colour(button.dataset.mode));
