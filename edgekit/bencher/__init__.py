@@ -2,6 +2,7 @@
 
 from edgekit.bencher import against
 from edgekit.bencher.bench import bench
+from edgekit.bencher.load import load_report
 from edgekit.bencher.result import BenchReport, Comparison, Latency, Memory, Result
 from edgekit.bencher.settings import CERTIFIED, COMPARE, QUICK, OpenMp, Pinning, Protocol
 
@@ -19,4 +20,5 @@ __all__ = [
     "Result",
     "against",
     "bench",
+    "load_report",
 ]

@@ -21,7 +21,10 @@ _EPILOG = """\
   edgekit bench build/a build/b --compare --certified
   edgekit bench build/a --against yesterday.json
   edgekit bench build/a --device local --device ssh:board --device adb
+  edgekit bench --import bench-mobilenet_v2.json --html build/phone.html
 """
+
+_MEASURING = ("device", "precision", "layers", "quick", "certified", "compare", "runtime", "pin", "input")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
@@ -29,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     summary = "Time a model in ncnn, with its spread, its conditions and its memory."
     parser = shared.command(subparsers, "bench", run, summary, _EPILOG)
     parser.add_argument(
-        "targets", metavar="TARGET", nargs="+", help="a bundle, a .param, a suite.toml or a model"
+        "targets", metavar="TARGET", nargs="*", help="a bundle, a .param, a suite.toml or a model"
     )
     shared.add_device(parser, several=True)
     shared.add_threads(parser)
@@ -46,6 +49,12 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     length.add_argument("--quick", action="store_true", help="at least 50 runs and 1 s (the default)")
     length.add_argument("--certified", action="store_true", help="at least 1024 runs and 60 s, cool-down")
     parser.add_argument("--compare", action="store_true", help="say which target is faster, or that none is")
+    parser.add_argument(
+        "--import",
+        dest="imported",
+        metavar="FILE",
+        help="show what was measured before, or by the Android app",
+    )
     parser.add_argument("--against", metavar="FILE", help="earlier --json; exit 1 if anything got slower")
     parser.add_argument(
         "--runtime",
@@ -88,11 +97,11 @@ def run(args: argparse.Namespace) -> int:
     if args.html or args.plots:
         require("matplotlib", "report")  # before minutes are spent on measuring
     devices = list(dict.fromkeys(args.device or ["local"]))
-    if len(devices) > 1:
+    if len(devices) > 1 and not args.imported:
         return _compare_devices(args, devices)
     from edgekit.report.bench_text import bench_text
 
-    report = _measure(args, devices[0])
+    report = _import(args) if args.imported else _measure(args, devices[0])
     deliver(args, text=bench_text(report), document=report.to_json(), html=lambda: _html(report))
     if args.plots:
         from edgekit.report.bench_plots import write_figures
@@ -131,6 +140,19 @@ def _journal(args: argparse.Namespace) -> Path | None:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     names = "\n".join(os.path.realpath(target) for target in args.targets)
     return cache / "edgekit" / f"bench-{hashlib.sha256(names.encode()).hexdigest()[:16]}.jsonl"
+
+
+def _import(args: argparse.Namespace) -> BenchReport:
+    """Read what was measured elsewhere; options that say how to measure would change nothing."""
+    from edgekit.bencher import against, load_report
+
+    earlier = against.load(args.against) if args.against else None
+    given = [f"--{name}" for name in _MEASURING if getattr(args, name)]
+    if args.targets or given:
+        what = args.targets[0] if args.targets else given[0]
+        raise UserError(f"--import measures nothing, so '{what}' has no effect", "leave it out")
+    report = load_report(args.imported)
+    return report if earlier is None else against.check(report, earlier)
 
 
 def _measure(args: argparse.Namespace, device: str) -> BenchReport:
