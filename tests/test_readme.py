@@ -46,6 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (path / name).symlink_to(ROOT / name)
     (path / "net.py").write_text(NET)
     (path / "photos").mkdir()
+    (path / "android_demo" / "app").mkdir(parents=True)
+    shutil.copy(ROOT / "android_demo" / "settings.gradle.kts", path / "android_demo")
     shutil.copy(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False), path / "photos")
     return path
 

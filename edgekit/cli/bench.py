@@ -24,7 +24,7 @@ _EPILOG = """\
   edgekit bench --import bench-mobilenet_v2.json --html build/phone.html
 """
 
-_MEASURING = ("device", "precision", "layers", "quick", "certified", "compare", "runtime", "pin", "input")
+_MEASURING = ("device", "precision", "layers", "quick", "certified", "compare", "runtime", "cpus", "input")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:

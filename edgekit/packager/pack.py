@@ -96,8 +96,8 @@ def _pack(name: str, bundle: Bundle, staging: Path, progress: Progress) -> Packe
     folder.mkdir()
     for file in (PARAM_FILE, BIN_FILE, MANIFEST_FILE):
         shutil.copyfile(bundle.path / file, folder / file)
-    write_selftest(folder, graph, alignment, samples, bundle.manifest.outputs, warnings)
     manifest = bundle.manifest
+    write_selftest(folder, graph, alignment, samples, manifest.outputs, manifest.precision, warnings)
     carried = states(manifest)
     return PackedBundle(
         name=name,

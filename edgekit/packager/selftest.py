@@ -10,6 +10,7 @@ A phone runs the request, compares, and labels by the same floors as `edgekit ve
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,15 @@ def write_selftest(
     alignment: Alignment,
     samples: Sequence[Sample],
     outputs: Sequence[TensorSpec],
+    declared: str,
     warnings: Sequence[str],
 ) -> None:
-    """Write both parts of the self-test into a bundle's folder."""
+    """Write both parts of the self-test into a bundle's folder; `declared` is the bundle's own precision."""
     keys = _Keys(alignment)
+    stored = narrow_weights(graph, declared)
+    limits = {precision: Limits(graph, alignment, samples, precision, stored) for precision in PRECISIONS}
     blobs = [output.blob for output in outputs]
-    expected = [
-        _sample_json(number, sample, graph, alignment, samples, keys) for number, sample in enumerate(samples)
-    ]
+    expected = [_sample_json(number, sample, limits, keys) for number, sample in enumerate(samples)]
     cases = cases_of(graph, alignment, samples, blobs, _MOST_PRECISE)
     message, tensors = request(PARAM_FILE, BIN_FILE, cases, FP32, keys.feeds)
     place = folder / REQUEST_FOLDER
@@ -60,6 +62,7 @@ def write_selftest(
         "layers": [_layer_json(entry, graph, alignment) for entry in alignment.layers],
         "outputs": [{"name": output.name, "blob": output.blob} for output in outputs],
         "samples": expected,
+        "weights": Counter(stored.values()),
         "warnings": list(warnings),
     }
     schema.write_json(document, folder / EXPECTED_FILE)
@@ -85,21 +88,16 @@ class _Keys:
 def _sample_json(
     number: int,
     sample: Sample,
-    graph: Graph,
-    alignment: Alignment,
-    samples: Sequence[Sample],
+    limits: Mapping[str, Limits],
     keys: _Keys,
 ) -> dict[str, Any]:
-    stored = narrow_weights(graph)
-    limits = {precision: Limits(graph, alignment, samples, precision, stored) for precision in PRECISIONS}
-    judged = {blob for entry in alignment.layers for blob in entry.outputs}
     return {
         "name": sample.name,
         "blobs": {
             blob: {
                 "tensor": keys.of(array, blob),
                 "scale": finite_scale(array),
-                "floors": _floors_json(limits, blob, number) if blob in judged else {},
+                "floors": _floors_json(limits, blob, number) if blob in sample.noise else {},
             }
             for blob, array in sample.blobs.items()
         },
@@ -108,7 +106,7 @@ def _sample_json(
                 "layer": case.layer,
                 "blob": blob,
                 "tensor": keys.of(array, blob),
-                "floor": floor(case.noise[blob], "fp32", limits["fp32"].sums(blob)),
+                "floor": floor(case.noise[blob], _MOST_PRECISE, limits[_MOST_PRECISE].sums(blob)),
             }
             for case in sample.scaled
             for blob, array in case.outputs.items()

@@ -1,0 +1,19 @@
+package android.os;
+
+public final class Bundle {
+    public void putString(String key, String value) {
+        throw new UnsupportedOperationException("stub");
+    }
+
+    public String getString(String key) {
+        throw new UnsupportedOperationException("stub");
+    }
+
+    public void putBoolean(String key, boolean value) {
+        throw new UnsupportedOperationException("stub");
+    }
+
+    public boolean getBoolean(String key) {
+        throw new UnsupportedOperationException("stub");
+    }
+}

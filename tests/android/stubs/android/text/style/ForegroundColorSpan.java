@@ -1,0 +1,7 @@
+package android.text.style;
+
+public class ForegroundColorSpan {
+    public ForegroundColorSpan(int color) {
+        throw new UnsupportedOperationException("stub");
+    }
+}

@@ -1,0 +1,7 @@
+package android.widget;
+
+public class Spinner extends AdapterView<SpinnerAdapter> {
+    public void setAdapter(SpinnerAdapter adapter) {
+        throw new UnsupportedOperationException("stub");
+    }
+}

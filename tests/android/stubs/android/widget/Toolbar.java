@@ -1,0 +1,4 @@
+package android.widget;
+
+public class Toolbar extends android.view.View {
+}
