@@ -12,15 +12,16 @@ from edgekit.differ.change import Change, is_weighted
 from edgekit.differ.changes import all_changes
 from edgekit.differ.draft import Draft
 from edgekit.differ.factors import without_folded
-from edgekit.differ.inputs import InputPort, match_inputs
+from edgekit.differ.inputs import match_inputs
 from edgekit.differ.model import (
     Difference,
     DiffReport,
     Place,
-    Severity,
+    PortPair,
     SideTotals,
 )
 from edgekit.differ.model import Side as Shown
+from edgekit.differ.ports import input_differences, input_pairs, output_differences, output_pairs
 from edgekit.differ.remarks import compared_weights, equivalences, quantised
 from edgekit.differ.remedy import Advisor
 from edgekit.differ.sides import Side, opened_sides
@@ -28,13 +29,11 @@ from edgekit.differ.slide import slid
 from edgekit.differ.structure import Structure
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
-from edgekit.units import format_shape
 
 if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[str], None]
-Shape = tuple[int, ...]
 
 
 def diff(
@@ -67,7 +66,7 @@ def diff(
 class Aligned:
     """Both sides, their alignment, and the differences of their inputs and outputs as such.
 
-    `partners` are the input blobs that belong together.
+    `partners` are the input blobs that belong together, `pairs` the inputs and outputs side by side.
     """
 
     left: Side
@@ -75,6 +74,7 @@ class Aligned:
     found: Matching
     ports: tuple[Difference, ...]
     partners: Mapping[str, str]
+    pairs: Mapping[str, tuple[PortPair, ...]]
 
 
 def aligned(left: Side, right: Side) -> Aligned:
@@ -97,8 +97,9 @@ def aligned(left: Side, right: Side) -> Aligned:
         (_matching(left, right, drafts, partners, longest_first=mode) for mode in (True, False)),
         key=lambda each: each.quality,
     )
-    differing = (*_port_differences(ports, partners), *_output_differences(found))
-    return Aligned(left, right, found, differing, partners)
+    differing = (*input_differences(ports, partners), *output_differences(found))
+    pairs = {"inputs": input_pairs(ports, partners), "outputs": output_pairs(found)}
+    return Aligned(left, right, found, differing, partners, pairs)
 
 
 def _matching(
@@ -120,56 +121,6 @@ def _input_pairs(structures: tuple[Structure, Structure], partners: Mapping[str,
     return {left[a]: right[b] for a, b in partners.items() if a in left and b in right}
 
 
-def _port_differences(
-    ports: tuple[Sequence[InputPort], Sequence[InputPort]], partners: Mapping[str, str]
-) -> list[Difference]:
-    """Inputs of another shape, and inputs that one side lacks."""
-    by_blob = {port.blob: port for port in ports[1]}
-    found = []
-    for port in ports[0]:
-        other = by_blob.get(partners.get(port.blob, ""))
-        if other is None:
-            found.append(_lone_port(port, on_left=True))
-        elif port.shape is not None and other.shape is not None and _flat(port.shape) != _flat(other.shape):
-            found.append(
-                Difference(
-                    Severity.P0,
-                    "shape",
-                    Shown(port.name, format_shape(port.shape)),
-                    Shown(other.name, format_shape(other.shape)),
-                    "the networks take inputs of different shapes",
-                )
-            )
-    taken = set(partners.values())
-    return [*found, *(_lone_port(port, on_left=False) for port in ports[1] if port.blob not in taken)]
-
-
-def _lone_port(port: InputPort, *, on_left: bool) -> Difference:
-    own = Shown(port.name, f"input {'?' if port.shape is None else format_shape(port.shape)}")
-    nothing = Shown(None, None)
-    kind = "missing" if on_left else "extra"
-    left, right = (own, nothing) if on_left else (nothing, own)
-    return Difference(
-        Severity.P0, kind, left, right, "one network takes an input that the other does not know"
-    )
-
-
-def _output_differences(found: Matching) -> list[Difference]:
-    structures = found.left, found.right
-    counts = [len(structure.outputs) for structure in structures]
-    if counts[0] == counts[1]:
-        return []
-    mine, theirs = (
-        Shown(", ".join(name for name, _ in structure.outputs), f"{count} outputs")
-        for structure, count in zip(structures, counts, strict=True)
-    )
-    return [Difference(Severity.P0, "shape", mine, theirs, "the networks give different numbers of outputs")]
-
-
-def _flat(shape: Shape) -> Shape:
-    return tuple(size for size in shape if size != 1)
-
-
 def report_of(both: Aligned) -> DiffReport:
     """Return all that differs between aligned sides."""
     left, right, found = both.left, both.right, both.found
@@ -185,6 +136,8 @@ def report_of(both: Aligned) -> DiffReport:
         left=_totals(left, found.left),
         right=_totals(right, found.right),
         matched=len(found.pairs),
+        inputs=both.pairs["inputs"],
+        outputs=both.pairs["outputs"],
         equivalences=(*equivalences(left, right, found), *folded),
         notes=(*left.opened.notes, *right.opened.notes, *quantised(left, right)),
         weights=compared_weights(left, right, found),

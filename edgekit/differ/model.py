@@ -82,6 +82,23 @@ class Equivalence:
 
 
 @dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output: its name, its shape (of one item), and the interval that its values lie in."""
+
+    name: str
+    shape: tuple[int, ...] | None
+    range: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortPair:
+    """An input or output of both sides, None where a side has none."""
+
+    left: Port | None
+    right: Port | None
+
+
+@dataclass(frozen=True, slots=True)
 class SideTotals:
     """Counts of one side: layers of the file, operations that were compared, parameters, MACs."""
 
@@ -109,6 +126,8 @@ class DiffReport:
     left: SideTotals
     right: SideTotals
     matched: int
+    inputs: tuple[PortPair, ...] = ()
+    outputs: tuple[PortPair, ...] = ()
     equivalences: tuple[Equivalence, ...] = ()
     notes: tuple[str, ...] = ()
     weights: WeightComparison | None = None
@@ -126,6 +145,8 @@ class DiffReport:
             "same": self.same,
             "a": self.a,
             "b": self.b,
+            "inputs": schema.to_json(self.inputs),
+            "outputs": schema.to_json(self.outputs),
             "differences": [{**schema.to_json(each), "count": each.count} for each in self.differences],
             "totals": {
                 "left": schema.to_json(self.left),

@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from edgekit.differ import Difference, DiffReport, Place, Severity, Side, SideTotals
+from edgekit.differ.model import Port, PortPair
 from edgekit.report.terminal import Terminal, printable
-from edgekit.units import format_count
+from edgekit.units import format_count, format_shape
 
 _MEANINGS = {
     Severity.P0: "changes what the network gives, or the shape that later layers are fed",
@@ -48,6 +49,9 @@ class _Page:
         ]
         lines += self._wrap(f"{report.a}: {_totals(report.left)}", "  left   ", " " * 9)
         lines += self._wrap(f"{report.b}: {_totals(report.right)}", "  right  ", " " * 9)
+        for title, pairs in (("in", report.inputs), ("out", report.outputs)):
+            for pair in pairs:
+                lines += self._wrap(_pair(pair), f"  {title:<7}", " " * 9)
         return lines
 
     def _verdict_colour(self) -> tuple[str, ...]:
@@ -120,6 +124,29 @@ def _totals(totals: SideTotals) -> str:
     )
 
 
+def _pair(pair: PortPair) -> str:
+    """Return an input or output, once where both sides have the same."""
+    left, right = pair.left, pair.right
+    if left is None or right is None:
+        return f"left {_port(left)}, right {_port(right)}"
+    names = " against ".join(dict.fromkeys((left.name, right.name)))
+    if _kind(left) == _kind(right):
+        return f"{names} {_kind(left)}"
+    if left.range == right.range and None in (left.shape, right.shape):
+        known, side = (right, "left") if left.shape is None else (left, "right")
+        return f"{names} {_kind(known)}, left open by the file on the {side}"
+    return f"left {_port(left)}, right {_port(right)}"
+
+
+def _port(port: Port | None) -> str:
+    return "none" if port is None else f"{port.name} {_kind(port)}"
+
+
+def _kind(port: Port) -> str:
+    shape = "?" if port.shape is None else format_shape(port.shape)
+    return shape + (f" in {port.range}" if port.range else "")
+
+
 def _by_place(differences: Sequence[Difference]) -> list[list[Difference]]:
     """Put differences of the same pair of layers together, in the order of the first of each."""
     groups: dict[object, list[Difference]] = {}
@@ -156,7 +183,12 @@ def _values(difference: Difference) -> str:
 
 
 def _places(difference: Difference) -> str:
-    pairs = difference.places[:_MOST_PLACES]
-    shown = ", ".join(next(place.name for place in reversed(pair) if place is not None) for pair in pairs)
-    more = difference.count - len(pairs)
-    return f"so in {difference.count} places: {shown}" + (f" and {more} more" if more else "")
+    places = [next(place for place in reversed(pair) if place is not None) for pair in difference.places]
+    told = len({place.name for place in places}) == len(places)
+    names = [
+        place.name if told or place.name == place.layer else f"{place.name} ({place.layer})"
+        for place in places
+    ]
+    more = len(names) - _MOST_PLACES
+    shown = ", ".join(names[:_MOST_PLACES])
+    return f"so in {difference.count} places: {shown}" + (f" and {more} more" if more > 0 else "")

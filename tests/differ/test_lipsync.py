@@ -143,6 +143,17 @@ def test_the_output_range_is_said(report: DiffReport) -> None:
     assert activation.impact == "the network's outputs lie in [-1, 1] on the left, in [0, 1] on the right"
 
 
+def test_inputs_and_outputs_stand_side_by_side(report: DiffReport) -> None:
+    assert [(each.right.name, each.right.shape) for each in report.inputs if each.right] == [
+        ("audio", (1, 256, 20)),
+        ("face", (6, 160, 160)),
+    ]
+    (output,) = report.outputs
+    assert output.left is not None and output.right is not None
+    assert (output.left.shape, output.left.range) == ((3, 160, 160), "[-1, 1]")
+    assert (output.right.shape, output.right.range) == ((3, 160, 160), "[0, 1]")
+
+
 def test_padding_layers_are_named_as_equal(report: DiffReport) -> None:
     """Of the two, the one before the last convolution is a difference, since nothing pads there."""
     (equal,) = report.equivalences

@@ -33,7 +33,16 @@ def test_the_same_is_one_finding(tmp_path: Path) -> None:
     lines = diff_text(compared(tmp_path), Terminal(200)).splitlines()
     assert lines[0] == "SAME: all 7 operations are the same"
     assert lines[1].endswith("left.param: 5 layers (7 operations), 5.09 K parameters, 1.29 M MACs")
-    assert len(lines) == 3
+    assert lines[3:] == ["  in     data 3x32x32", "  out    out 16x16x16 in [-1, 1]"]
+
+
+def test_inputs_and_outputs_stand_side_by_side(tmp_path: Path) -> None:
+    report = compared(
+        tmp_path, (" 0=32 1=32 2=3", ""), ("TanH act 1 1 c out", "Sigmoid act 1 1 c probabilities")
+    )
+    lines = diff_text(report, Terminal(200)).splitlines()
+    assert lines[3] == "  in     data 3x32x32, left open by the file on the right"
+    assert lines[4] == ("  out    left out 16x16x16 in [-1, 1], right probabilities 16x16x16 in [0, 1]")
 
 
 def test_differences_stand_below_their_severity_and_layer(tmp_path: Path) -> None:
