@@ -1,6 +1,7 @@
 """The floors of the house hold, and the contracts that hold them catch a breach."""
 
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -59,3 +60,17 @@ def test_the_ncnn_contract_names_every_room_but_the_worker() -> None:
     sources = {contract["id"]: set(contract.get("source_modules", ())) for contract in contracts}
     rooms = {f"edgekit.{module.name}" for module in pkgutil.iter_modules([str(ROOT / "edgekit")])}
     assert sources["ncnn"] == rooms - {"edgekit.worker", "edgekit.__main__"}
+
+
+def test_the_architecture_page_has_every_room_on_its_floor() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    floors = next(contract["layers"] for contract in contracts if contract["id"] == "floors")
+    rooms = {
+        room.strip(" ()"): str(floor)
+        for floor, names in enumerate(reversed(floors), start=-1)
+        for room in names.split(":")
+    }
+    rooms["worker"] = ""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| *(\d*) \| ((?:`\w+` ?)+) \|", page, re.MULTILINE)
+    assert {name: floor for floor, names in rows for name in re.findall(r"\w+", names)} == rooms
