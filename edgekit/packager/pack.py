@@ -121,7 +121,7 @@ def _media(manifest: Manifest) -> str | None:
     if spec.kind == "spectrum":
         return "spectrum"
     pictured = spec.kind == "image" or (spec.kind is None and len(manifest.inputs) == 1)
-    return "image" if pictured and spec.shape[1] % 3 in (0, 1) else None
+    return "image" if pictured and (spec.shape[1] == 1 or spec.shape[1] % 3 == 0) else None
 
 
 def _port(spec: TensorSpec, following: str | None = None) -> Port:

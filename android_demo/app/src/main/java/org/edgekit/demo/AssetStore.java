@@ -9,6 +9,8 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.HashSet;
+import java.util.Set;
 import org.edgekit.bundle.BundleIndex;
 import org.edgekit.bundle.Model;
 import org.edgekit.bundle.PackedBundle;
@@ -24,6 +26,20 @@ final class AssetStore {
     AssetStore(Context context) {
         this.assets = context.getAssets();
         this.folder = new File(context.getNoBackupFilesDir(), "bundles");
+    }
+
+    /** Removes what was unpacked of bundles that are no longer in the app. */
+    void prune(BundleIndex index) {
+        Set<String> names = new HashSet<>();
+        for (PackedBundle bundle : index.bundles) {
+            names.add(bundle.name);
+        }
+        File[] places = folder.listFiles();
+        for (File place : places == null ? new File[0] : places) {
+            if (!names.contains(place.getName())) {
+                Files.delete(place);
+            }
+        }
     }
 
     /** The index; empty where {@code edgekit android} has not put any bundles into the assets. */

@@ -61,6 +61,7 @@ final class Workbench {
         }
         index = found;
         indexError = why;
+        executor.execute(() -> store.prune(index));
     }
 
     BundleIndex index() {
