@@ -15,12 +15,13 @@ from typing import Any
 
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.numerics.floors import floor, largest
+from edgekit.numerics.floors import largest
 from edgekit.numerics.halves import LARGEST, overflows
 from edgekit.numerics.metrics import compare
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.alone import Answer, run_alone
 from edgekit.verifier.diagnosis import diagnose
+from edgekit.verifier.limits import Limits
 from edgekit.verifier.run import Artefact
 
 _HALF: Mapping[str, bool] = {
@@ -39,12 +40,28 @@ _SWITCHES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 )
 
 
+_LEFT = {"fp16-arithmetic": "fp16-storage", "fp16": "fp32", "bf16": "fp32"}
+"""What a precision becomes without a path: its floor is the one to stay below."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One way to run the culprits: what is switched off, and the precision that is left."""
+
+    name: str
+    words: str
+    options: Mapping[str, Any]
+    threads: int
+    precision: str
+
+
 @dataclass(frozen=True, slots=True)
 class Attribution:
     """What switching a path off does to one culprit.
 
     `blamed` names the paths without which the layer is right; empty when no path makes a difference,
-    which means that the layer itself (its weights or parameters) is wrong. `errors` holds the isolated
+    which means that the layer itself (its weights or parameters) is wrong, or wrong on other inputs than the
+    sample's (`sentence` is empty then). `errors` holds the isolated
     max_abs for every path that was switched off, None where ncnn gave nothing.
     """
 
@@ -64,26 +81,29 @@ def attribute(
     if not layers:
         return ()
     base = PRECISIONS[artefact.precision]
-    trials = [
-        (name, words, {**base, **off}, artefact.threads)
+    trials = [_Trial("as it runs", "", base, artefact.threads, artefact.precision)]
+    trials += [
+        _Trial(name, words, {**base, **off}, artefact.threads, _LEFT.get(name, artefact.precision))
         for name, words, off in _SWITCHES
         if any(base.get(option, True) for option in off)
     ]
     if artefact.threads > 1:
-        trials.append(("threads", "running on several threads", dict(base), 1))
-    plain = run_alone(artefact, alignment, sample, layers, base, artefact.threads)
-    switched = {
-        name: run_alone(artefact, alignment, sample, layers, options, threads)
-        for name, _, options, threads in trials
-    }
-    words = {name: text for name, text, _, _ in trials}
+        trials.append(_Trial("threads", "running on several threads", base, 1, artefact.precision))
+    answers = [
+        run_alone(artefact, alignment, sample, layers, trial.options, trial.threads) for trial in trials
+    ]
+    limits = [
+        Limits(artefact.graph, alignment, [sample], trial.precision, artefact.stored) for trial in trials
+    ]
     return tuple(
         _conclude(
             layer,
-            _diagnosis(layer, plain[number], sample),
-            {name: _error(layer, answers[number], sample) for name, answers in switched.items()},
-            _limit(layer, sample),
-            words,
+            [
+                (trial, _error(layer, found[number], sample))
+                for trial, found in zip(trials, answers, strict=True)
+            ],
+            [max(limit.isolated(blob, 0) for blob in layer.outputs) for limit in limits],
+            _diagnosis(layer, answers[0][number], sample),
             _beyond(layer, sample, artefact.precision),
         )
         for number, layer in enumerate(layers)
@@ -107,11 +127,6 @@ def _error(layer: LayerAlignment, answer: Answer, sample: Sample) -> float | Non
     return worst
 
 
-def _limit(layer: LayerAlignment, sample: Sample) -> float:
-    """The float32 floor: a path is cleared when the layer is right in full precision without it."""
-    return max(floor(sample.noise[blob].isolated) for blob in layer.outputs)
-
-
 def _beyond(layer: LayerAlignment, sample: Sample, precision: str) -> str | None:
     """Say that the layer's numbers do not fit into the precision, where that is so: no kernel's fault."""
     peak = max(largest(sample.blobs[blob]) for blob in (*layer.anchors, *layer.outputs))
@@ -122,17 +137,22 @@ def _beyond(layer: LayerAlignment, sample: Sample, precision: str) -> str | None
 
 def _conclude(
     layer: LayerAlignment,
+    trials: Sequence[tuple[_Trial, float | None]],
+    limits: Sequence[float],
     diagnosis: str | None,
-    errors: Mapping[str, float | None],
-    limit: float,
-    words: Mapping[str, str],
     beyond: str | None,
 ) -> Attribution:
-    blamed = tuple(name for name, error in errors.items() if error is not None and error <= limit)
-    if blamed:
-        paths = " or ".join(words[name] for name in blamed)
+    """Blame the paths without which the layer is right; the first trial is the layer as it runs."""
+    errors = {trial.name: error for trial, error in trials[1:]}
+    right = [error is not None and error <= limit for (_, error), limit in zip(trials, limits, strict=True)]
+    if right[0]:  # wrong on other inputs only: these say nothing of why
+        return Attribution(layer.name, layer.index, None, (), "", errors)
+    cleared = [trial for (trial, _), holds in zip(trials, right, strict=True) if holds]
+    if cleared:
+        paths = " or ".join(trial.words for trial in cleared)
         fault = "the fault is in that path of ncnn" if beyond is None else beyond
         sentence = f"it is right without {paths}: {fault}"
     else:
         sentence = "it is wrong whichever kernel of ncnn computes it"
-    return Attribution(layer.name, layer.index, diagnosis, blamed, sentence, dict(errors))
+    blamed = tuple(trial.name for trial in cleared)
+    return Attribution(layer.name, layer.index, diagnosis, blamed, sentence, errors)

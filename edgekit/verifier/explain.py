@@ -74,8 +74,10 @@ def _why(layer: Layer, found: Attribution | None, remedy: str | None) -> str | N
         parts.append(found.sentence)
     elif remedy is not None:
         parts.append(f"it is right with {remedy}")
-    else:
+    elif found.sentence:
         parts.append(f"it is wrong whichever kernel of ncnn computes it: its {_parts_of(layer)} are at fault")
+    if not parts:
+        return None
     return ". ".join([parts[0], *(part[:1].upper() + part[1:] for part in parts[1:])])
 
 

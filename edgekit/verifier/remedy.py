@@ -5,6 +5,7 @@ All variants of all culprits lie in one net that no layer of them shares, so tha
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
 from edgekit.verifier.limits import Limits
 from edgekit.verifier.run import Artefact
 from edgekit.verifier.variants import Variant, variants
+
+_UNCHANGED = ""
+"""The words of the layer as it is: where that agrees in a net of its own, no change of it is a remedy."""
 
 _MOST_BYTES = 64 << 20
 """Of weights in the net of all variants."""
@@ -63,7 +67,7 @@ def find_remedies(
         index = trial.entry.index
         if index not in found and _agrees(trial, reply.tensors, samples, culprits[index], limits):
             found[index] = trial.variant.words
-    return found
+    return {index: words for index, words in found.items() if words != _UNCHANGED}
 
 
 def _trials(
@@ -77,7 +81,8 @@ def _trials(
             continue
         size = sum(weight.data.nbytes for weight in layer.weights)
         given, wanted = _range(samples[number], entry, layer.inputs[0])
-        for count, variant in enumerate(variants(layer, given, wanted)):
+        tried = itertools.chain([Variant(layer, _UNCHANGED)], variants(layer, given, wanted))
+        for count, variant in enumerate(tried):
             left -= size
             if left < 0:
                 return

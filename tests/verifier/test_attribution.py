@@ -1,0 +1,116 @@
+"""Which path of ncnn is to blame, and what observing changes: faults put into the runs of a real worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgekit
+from edgekit.devices import Device, DeviceInfo, Reply, open_device
+from edgekit.verifier import LayerResult, VerifyReport
+
+Wrong = Callable[[Mapping[str, Any], str], bool]
+"""Of a request and a tensor `CASE:BLOB` of its reply: is it computed by the faulty path?"""
+
+
+class FaultyDevice:
+    """The local device, its results wrong wherever a path of ncnn is taken that is said to be faulty."""
+
+    spec = "local"
+    emulated = False
+
+    def __init__(self, wrong: Wrong) -> None:
+        self._real: Device = open_device("local")
+        self._wrong = wrong
+
+    def info(self) -> DeviceInfo:
+        return self._real.info()
+
+    def call(self, message: Mapping[str, Any], tensors: Iterable[Any] = (), **more: Any) -> Reply:
+        reply = self._real.call(message, tensors, **more)
+        for key, array in list(reply.tensors.items()):
+            if self._wrong(message, key):
+                reply.tensors[key] = array + np.float32(0.5)
+        return reply
+
+
+def on(option: str, blob: str) -> Wrong:
+    """Wrong in one blob wherever an option of ncnn is on."""
+    return lambda message, key: key.endswith(f":{blob}") and message["options"].get(option, True)
+
+
+@pytest.fixture(scope="module")
+def clean(bundle: Path) -> VerifyReport:
+    return edgekit.verify(bundle)
+
+
+@pytest.fixture(scope="module")
+def pointwise(clean: VerifyReport) -> LayerResult:
+    return next(layer for layer in clean.layers if layer.source and layer.source.module == "pointwise")
+
+
+def why(report: VerifyReport, layer: LayerResult) -> str:
+    assert report.culprits == (layer.name,)
+    found = report.layers[layer.index].why
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("precision", "option", "words"),
+    [
+        ("fp32", "use_winograd_convolution", "the winograd convolution"),
+        ("fp32", "use_sgemm_convolution", "the matrix-product convolution (sgemm)"),
+        ("fp32", "use_packing_layout", "the packed channel layout"),
+        ("fp16", "use_fp16_arithmetic", "half-precision arithmetic or half-precision storage"),
+        ("fp16-storage", "use_fp16_storage", "half-precision storage"),
+        ("bf16", "use_bf16_storage", "bfloat16 storage"),
+        ("bf16", "use_winograd_convolution", "the winograd convolution"),
+    ],
+)
+def test_the_path_without_which_a_layer_is_right_is_blamed(
+    bundle: Path, pointwise: LayerResult, precision: str, option: str, words: str
+) -> None:
+    device = FaultyDevice(on(option, pointwise.blob))
+    found = why(edgekit.verify(bundle, device=device, precision=precision), pointwise)
+    assert f"t is right without {words}: the fault is in that path of ncnn" in found
+
+
+def test_several_threads_are_blamed(bundle: Path, pointwise: LayerResult) -> None:
+    device = FaultyDevice(
+        lambda message, key: key.endswith(f":{pointwise.blob}") and message["options"]["num_threads"] > 1
+    )
+    found = why(edgekit.verify(bundle, device=device, threads=2), pointwise)
+    assert "t is right without running on several threads: the fault is in that path" in found
+
+
+def test_a_layer_that_is_wrong_on_every_path_is_blamed_itself(bundle: Path, pointwise: LayerResult) -> None:
+    device = FaultyDevice(lambda _, key: key.endswith(f":{pointwise.blob}"))
+    report = edgekit.verify(bundle, device=device)
+    assert why(report, pointwise) == (
+        "everything is shifted by 0.5. "
+        "It is wrong whichever kernel of ncnn computes it: its weights or parameters are at fault"
+    )
+    (found,) = report.extra["attribution"]
+    assert found.blamed == ()
+    assert set(found.errors) == {"winograd", "sgemm", "packing"}
+    assert all(error == pytest.approx(0.5, abs=1e-3) for error in found.errors.values())
+
+
+def test_an_output_that_changes_in_light_mode_is_a_finding(bundle: Path) -> None:
+    report = edgekit.verify(bundle, device=FaultyDevice(lambda _, key: ".light:" in key or ".again:" in key))
+    assert not report.passed
+    assert report.culprits == ()
+    assert report.warnings == (
+        "output blob 'out0' changes when light mode is on: what was observed is not what runs",
+    )
+
+
+def test_an_output_that_differs_between_two_runs_is_a_finding(bundle: Path) -> None:
+    report = edgekit.verify(bundle, device=FaultyDevice(lambda _, key: ".again:" in key))
+    assert not report.passed
+    assert report.warnings == ("output blob 'out0' differs between two runs of the same input",)
