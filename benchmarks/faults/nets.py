@@ -89,12 +89,100 @@ class Resampling(nn.Module):
         return torch.cat([F.max_pool2d(e, 2), torch.sigmoid(F.interpolate(e, (8, 8), mode="bicubic"))], 1)
 
 
+class Bounded(nn.Module):
+    """Bounds that no value of the sample gets near, and slopes that none needs; x is 1x3x16x16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([_conv(3, 8, stride=2), _conv(8, 8), _conv(8, 8), _conv(8, 8, 1)])
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu6(self.convs[0](x))
+        x = F.hardtanh(self.convs[1](x) * 0.5 - 0.1, -4.0, 4.0)
+        x = F.hardswish(self.convs[2](x)) + torch.clamp(x, -3.0, 5.0)
+        y = F.relu6(self.convs[3](x) + 0.3).mean((2, 3))
+        return F.hardtanh(self.fc(F.leaky_relu(y + 2.0, 0.2)), -9.0, 9.0)
+
+
+class Transformer(nn.Module):
+    """Two encoder blocks, one with its norm in front, and a class token's worth of pooling; x is 1x24x32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(32, 32)
+        self.position = nn.Parameter(torch.randn(1, 24, 32) * 0.1)
+        self.query, self.key, self.value = (nn.Linear(32, 32) for _ in range(3))
+        self.out, self.up, self.down = nn.Linear(32, 32), nn.Linear(32, 64), nn.Linear(64, 32)
+        self.norms = nn.ModuleList(nn.LayerNorm(32) for _ in range(3))
+        self.attention = nn.MultiheadAttention(32, 4, batch_first=True)
+        self.gate, self.head = nn.Linear(32, 32), nn.Linear(32, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x) + self.position
+        y = self.norms[0](x)
+        q, k, v = (
+            part(y).reshape(1, 24, 4, 8).transpose(1, 2) for part in (self.query, self.key, self.value)
+        )
+        y = torch.softmax(q @ k.transpose(2, 3) * 8**-0.5, -1) @ v
+        x = x + self.out(y.transpose(1, 2).reshape(1, 24, 32))
+        x = x + self.down(F.gelu(self.up(self.norms[1](x))))
+        y = self.norms[2](x)
+        x = x + self.attention(y, y, y, need_weights=False)[0] * torch.sigmoid(self.gate(y))
+        return self.head(F.silu(x).mean(1))
+
+
+class Branches(nn.Module):
+    """Inception-like branches, some alike, a dense block, squeeze and excitation; x is 1x16x12x12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ones = nn.ModuleList(_conv(16, 8, 1) for _ in range(4))
+        self.threes, self.five = nn.ModuleList([_conv(8, 8), _conv(8, 8)]), _conv(8, 8, 5)
+        self.dense = nn.ModuleList([_conv(32, 8), _conv(40, 8), _conv(48, 16)])
+        self.squeeze, self.excite = nn.Conv2d(16, 4, 1), nn.Conv2d(4, 16, 1)
+        self.prelu = nn.PReLU(16, 0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b, c = (F.relu(one(x)) for one in self.ones[:3])
+        d = self.ones[3](F.max_pool2d(x, 3, 1, 1))
+        x = torch.cat([a, self.threes[0](b), self.threes[1](F.relu(self.five(c))), d], 1)
+        for conv in self.dense[:2]:
+            x = torch.cat([x, F.leaky_relu(conv(x), 0.1)], 1)
+        x = self.prelu(self.dense[2](x))
+        scale = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3), keepdim=True)))))
+        left, right = (x * scale).chunk(2, 1)
+        return torch.maximum(left - right, right * 0.5) / (1.5 + torch.tanh(left))
+
+
+class Recurrent(nn.Module):
+    """A convolution over time, a two-layer LSTM, a GRU both ways, a gated sum; x is 1x12x30."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.front, self.depthwise = nn.Conv1d(12, 16, 5, 2, 2), nn.Conv1d(16, 16, 3, 1, 1, groups=16)
+        self.lstm = nn.LSTM(16, 12, num_layers=2, batch_first=True)
+        self.gru = nn.GRU(12, 6, batch_first=True, bidirectional=True)
+        self.gate, self.out = nn.Linear(12, 12), nn.Linear(12, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.leaky_relu(self.depthwise(torch.tanh(self.front(x))), 0.3).transpose(1, 2)
+        x = self.lstm(x)[0]
+        y = self.gru(x)[0]
+        gate = torch.sigmoid(self.gate(x))
+        return torch.softmax(self.out(gate * x + (1 - gate) * y), -1)
+
+
 NETS: dict[str, tuple[type[nn.Module], dict[str, tuple[int, ...]]]] = {
     "norms": (Norms, {"x": (1, 8, 16, 16)}),
     "default_norms": (DefaultNorms, {"x": (1, 4, 16, 16)}),
     "large_mean": (LargeMean, {"x": (1, 8, 32, 32)}),
     "sequences": (Sequences, {"x": (1, 20, 16)}),
     "resampling": (Resampling, {"x": (1, 8, 8, 8)}),
+    "bounded": (Bounded, {"x": (1, 3, 16, 16)}),
+    "transformer": (Transformer, {"x": (1, 24, 32)}),
+    "branches": (Branches, {"x": (1, 16, 12, 12)}),
+    "recurrent": (Recurrent, {"x": (1, 12, 30)}),
 }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nets
 import numpy as np
@@ -14,14 +15,17 @@ import edgekit
 from edgekit.alignment import Alignment, Port, Sample, align, sample, store
 from edgekit.alignment import Artefact as Fresh
 from edgekit.bundle import Bundle, open_bundle
-from edgekit.devices import Device, open_device
+from edgekit.devices import Device
 from edgekit.formats import ncnn
 from edgekit.graph import Graph
-from edgekit.runtimes.ncnn import FP32, Case, Feed, run_cases
+from edgekit.runtimes.ncnn import FP32, Case, Feed
+from edgekit.runtimes.survivors import run_survivors
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.sources.inputs import InputSpec, probe
-from edgekit.sources.rebuild import rebuild
-from edgekit.verifier import Artefact, VerifyReport, verify_artefact
+from edgekit.sources.rebuild import RebuiltModel, rebuild
+from edgekit.verifier import Artefact, VerifyReport
+from edgekit.verifier.judge import Judge, report
+from edgekit.verifier.run import measure
 
 ZOO = (
     "mobilenet_v1:resolution=96",
@@ -42,7 +46,7 @@ ZOO = (
     "audio_encoder",
     "audio_face_unet",
 )
-MODELS = (*ZOO, *nets.NETS)
+MODELS = (*nets.NETS, *ZOO)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +59,7 @@ class Subject:
     alignment: Alignment
     samples: tuple[Sample, ...]
     traces: tuple[Trace, ...]
+    model: RebuiltModel
     device: Device
     scratch: Path
 
@@ -67,13 +72,16 @@ class Subject:
     def verify(
         self, graph: Graph, alignment: Alignment | None = None, samples: Sequence[Sample] | None = None
     ) -> VerifyReport:
-        """Judge a changed graph by the clean bundle's alignment, or by one of its own."""
+        """Judge a changed graph by the clean bundle's alignment, or by one of its own.
+
+        As `edgekit verify` does, but for the question why a culprit is one.
+        """
         param, weights = self.write(graph)
         outputs = {spec.blob: spec.name for spec in self.bundle.manifest.outputs}
         artefact = Artefact(graph, param, weights, self.device)
-        return verify_artefact(
-            self.name, artefact, alignment or self.alignment, samples or self.samples, outputs
-        )
+        alignment, samples = alignment or self.alignment, samples or self.samples
+        measured = measure(artefact, alignment, samples, list(outputs))
+        return report(self.name, Judge(artefact, alignment, samples, measured), outputs)
 
     def verify_anew(self, graph: Graph) -> VerifyReport:
         """Align a changed graph from nothing but its files and the model, then judge it."""
@@ -90,6 +98,12 @@ class Subject:
         alignment = align(fresh, self.traces)
         return self.verify(graph, alignment, (sample(graph, alignment, self.traces[0], "seed 0"),))
 
+    def on_other_inputs(self, seed: int) -> VerifyReport:
+        """Judge the clean bundle on inputs of another seed than it was aligned on."""
+        name = f"seed {seed}"
+        fresh = sample(self.graph, self.alignment, _record(self.model, self.bundle, seed, 0), name)
+        return self.verify(self.graph, samples=(fresh,))
+
     def outputs(self, graph: Graph) -> dict[str, Array | None]:
         """The outputs of a changed graph as a plain run gives them; None where ncnn gives nothing."""
         param, weights = self.write(graph)
@@ -100,9 +114,24 @@ class Subject:
             )
             for spec in self.bundle.manifest.inputs
         }
-        reply = run_cases(self.device, param, weights, [Case("run", feeds, blobs)], FP32)
-        reply.close()
-        return {blob: reply.tensors.get(f"run:{blob}") for blob in blobs}
+        found = tensors(self.device, param, weights, graph, [Case("run", feeds, blobs)], FP32)
+        return {blob: found.get(f"run:{blob}") for blob in blobs}
+
+
+def tensors(
+    device: Device,
+    param: Path,
+    weights: Path,
+    graph: Graph,
+    cases: Sequence[Case],
+    options: Mapping[str, Any],
+) -> dict[str, Array]:
+    """Run cases as far as ncnn survives them; return the tensors `CASE:BLOB`."""
+    reply = run_survivors(device, param, weights, graph, cases, options).reply
+    if reply is None:
+        return {}
+    reply.close()  # the tensors stay mapped
+    return dict(reply.tensors)
 
 
 def export(name: str, folder: Path, seed: int = 0) -> Path:
@@ -120,19 +149,21 @@ def _net(name: str, seed: int) -> nn.Module:
     return nets.build(name, seed)
 
 
-def load(name: str, folder: Path, seed: int = 0) -> Subject:
+def load(name: str, folder: Path, device: Device, seed: int = 0) -> Subject:
     """Export a model and open what came of it."""
     bundle = open_bundle(export(name, folder, seed))
     alignment, samples, _ = store.read(bundle.path)
     model = rebuild(bundle.manifest, _net(name, seed) if name in nets.NETS else None)
-    traces = tuple(
-        model.record({key: np.asarray(value) for key, value in probe(_inputs(bundle), seed, number).items()})
-        for number in (0, 1)
-    )
+    traces = tuple(_record(model, bundle, seed, number) for number in (0, 1))
     graph = ncnn.read(bundle.param, bundle.bin)
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    return Subject(name, bundle, graph, alignment, samples, traces, open_device("local"), scratch)
+    return Subject(name, bundle, graph, alignment, samples, traces, model, device, scratch)
+
+
+def _record(model: RebuiltModel, bundle: Bundle, seed: int, number: int) -> Trace:
+    inputs = probe(_inputs(bundle), seed, number)
+    return model.record({key: np.asarray(value) for key, value in inputs.items()})
 
 
 def _inputs(bundle: Bundle) -> tuple[InputSpec, ...]:

@@ -14,6 +14,7 @@ _ROWS = (
     ("unreached", "after", "a bound or slope that the input never reaches"),
     ("double", "after", "two faults at once"),
     ("single", "before", "one fault, there before alignment"),
+    ("fp16", "before", "one layer's weights rounded to fp16, before alignment"),
     ("unreached", "before", "an unreached bound, there before alignment"),
     ("double", "before", "two faults, there before alignment"),
 )
@@ -25,6 +26,7 @@ _HEADS = (
     "cosine > 0.999 passes it",
     "first differing layer is right",
 )
+_UNCOUNTED = ("none", "rounding", "subtle_double")
 Entry = Mapping[str, Any]
 
 
@@ -38,6 +40,11 @@ def summary(entries: Sequence[Entry]) -> dict[str, Any]:
         "models": len({entry["model"] for entry in faults}),
         "kinds": dict(sorted(Counter(site["kind"] for entry in faults for site in entry["faults"]).items())),
         "rows": rows,
+        "not_counted": {
+            "changes nothing": sum(entry["group"] == "none" for entry in faults),
+            "within rounding": sum(entry["group"] == "rounding" for entry in faults),
+            "undone by the next layers, before alignment": sum(_is_undone(entry) for entry in faults),
+        },
         "clean": {
             "bundles": len(clean),
             "seeds": len({entry["seed"] for entry in clean}),
@@ -54,13 +61,22 @@ def summary(entries: Sequence[Entry]) -> dict[str, Any]:
                 for key in ("model", "faults", "types", "group", "when", "size", "culprits", "error")
             }
             for entry in faults
-            if not entry["exact"] and entry["group"] != "rounding"
+            if not entry["exact"] and entry["group"] not in _UNCOUNTED and not _is_undone(entry)
         ],
     }
 
 
+def _is_undone(entry: Entry) -> bool:
+    """Whether an artefact with this fault, seen for the first time, computes what the model computes."""
+    return entry["when"] == "before" and entry["group"] in ("single", "double") and bool(entry["absorbed"])
+
+
 def _row(faults: Sequence[Entry], group: str, when: str, title: str) -> dict[str, Any]:
-    mine = [entry for entry in faults if entry["group"] == group and entry["when"] == when]
+    mine = [
+        entry
+        for entry in faults
+        if entry["group"] == group and entry["when"] == when and not _is_undone(entry)
+    ]
     row: dict[str, Any] = {"group": group, "when": when, "title": title, "trials": len(mine)}
     row["exact"] = sum(entry["exact"] for entry in mine)
     for check in ("allclose", "cosine", "first_differing"):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from effect import PART_OF_SPREAD, Effect, Tensors, effects
 from kinds import KINDS
 from subjects import Subject
 
@@ -15,10 +16,7 @@ from edgekit.errors import EdgekitError
 from edgekit.graph import Graph
 from edgekit.numerics.metrics import compare
 from edgekit.runtimes.trace import Array, finite_scale
-from edgekit.verifier import LayerResult, Status, VerifyReport
-
-PART_OF_SPREAD = 1e-3
-"""A fault counts as such when it changes its own layer by more than this part of its spread."""
+from edgekit.verifier import Status, VerifyReport
 
 HIDDEN_BY_BOUNDS = ("bound", "slope", "activation_lost", "activation_other")
 ALLCLOSE = 1e-3  # rtol and atol
@@ -37,9 +35,10 @@ class Site:
 class Record:
     """What came of a trial. `size` is the change of the faulty layer's own result in units of its spread.
 
-    `group` is single, subtle, fp16, unreached or double, or rounding where rounding alone may do as much;
-    `when` is after or before alignment. `allclose` and `cosine` say whether these checks of the outputs would
-    have passed, `first_differing` whether the first layer that differs in a whole run is the faulty one.
+    `group` is single, subtle, fp16, unreached, double or subtle_double; rounding where rounding alone may do
+    as much, none where nothing changes. `absorbed` says that the next layers undo a fault. `when` is after or
+    before alignment. `allclose` and `cosine` say whether these checks of the outputs would have passed,
+    `first_differing` whether the first layer that differs in a whole run is the faulty one.
     """
 
     model: str
@@ -47,6 +46,7 @@ class Record:
     group: str
     when: str
     size: float
+    absorbed: bool
     exact: bool
     culprits: tuple[int, ...]
     error: str = ""
@@ -89,22 +89,30 @@ def _random(*key: object) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(repr([str(part) for part in key]).encode()))
 
 
-def after(subject: Subject, faults: tuple[Site, ...], graph: Graph) -> Record:
+def after(subject: Subject, faults: tuple[Site, ...], graph: Graph, clean: Tensors) -> Record:
     """Try a fault in an artefact that was aligned while it was clean."""
-    report = subject.verify(graph)
-    size = min(_size(subject, report.layers[site.layer]) for site in faults)
+    try:
+        report: VerifyReport | None = subject.verify(graph)
+        error = ""
+    except EdgekitError as problem:
+        report, error = None, str(problem)
+    named = set() if report is None else culprits(report)
+    measured = effects(subject, graph, [site.layer for site in faults], clean)
     passes = _outputs_pass(subject, subject.outputs(graph))
     return Record(
         subject.name,
         faults,
-        group(faults, size, visible=all(_is_visible(report.layers[site.layer]) for site in faults)),
+        group(faults, measured),
         "after",
-        size,
-        culprits(report) == {site.layer for site in faults},
-        tuple(sorted(culprits(report))),
+        min(effect.size for effect in measured),
+        any(effect.absorbed for effect in measured),
+        named == {site.layer for site in faults},
+        tuple(sorted(named)),
+        error,
         allclose=passes[0],
         cosine=passes[1],
-        first_differing=_first_differing(subject, report) == min(site.layer for site in faults),
+        first_differing=report is not None
+        and _first_differing(subject, report) == min(site.layer for site in faults),
         types=tuple(subject.graph.layers[site.layer].type for site in faults),
     )
 
@@ -119,18 +127,20 @@ def before(subject: Subject, known: Record, graph: Graph) -> Record:
         error = str(problem)
     exact = not error and found == {site.layer for site in known.faults}
     return Record(
-        known.model, known.faults, known.group, "before", known.size, exact, tuple(sorted(found)), error,
-        types=known.types,
+        known.model, known.faults, known.group, "before", known.size, known.absorbed, exact,
+        tuple(sorted(found)), error, types=known.types,
     )  # fmt: skip
 
 
-def group(faults: Sequence[Site], size: float, *, visible: bool) -> str:
-    """Sort a fault by what it does to its own layer; `visible` says whether rounding cannot explain it."""
-    if not visible:
-        hidden = len(faults) == 1 and faults[0].kind in HIDDEN_BY_BOUNDS
-        return "unreached" if hidden else "rounding"
+def group(faults: Sequence[Site], measured: Sequence[Effect]) -> str:
+    """Sort a fault by what it does to its own layer, as measured without `edgekit verify`."""
+    size = min(effect.size for effect in measured)
+    if size == 0 and len(faults) == 1 and faults[0].kind in HIDDEN_BY_BOUNDS:
+        return "unreached"
+    if any(effect.rounding for effect in measured):
+        return "none" if size == 0 else "rounding"
     if len(faults) > 1:
-        return "double" if size > PART_OF_SPREAD else "rounding"
+        return "double" if size > PART_OF_SPREAD else "subtle_double"
     if faults[0].kind == "weight_fp16":
         return "fp16"
     return "single" if size > PART_OF_SPREAD else "subtle"
@@ -139,19 +149,6 @@ def group(faults: Sequence[Site], size: float, *, visible: bool) -> str:
 def culprits(report: VerifyReport) -> set[int]:
     """Indices of the layers that are named guilty (names are not unique in ncnn)."""
     return {layer.index for layer in report.layers if layer.status is Status.FAIL}
-
-
-def _size(subject: Subject, layer: LayerResult) -> float:
-    if layer.isolated is None:
-        return float("inf")
-    return layer.isolated.max_abs / finite_scale(subject.samples[layer.sample].blobs[layer.blob])
-
-
-def _is_visible(layer: LayerResult) -> bool:
-    """Whether a layer's own result on the sample is off by more than rounding explains."""
-    return (
-        layer.isolated is None or layer.finding is not None or layer.isolated.max_abs > (layer.floor or 0.0)
-    )
 
 
 def _outputs_pass(subject: Subject, outputs: dict[str, Array | None]) -> tuple[bool, bool]:

@@ -166,6 +166,8 @@ _KEEPS_ORDER = frozenset(
     "AbsVal BNLL BinaryOp CELU Clip Dropout ELU Eltwise Erf Exp GELU HardSigmoid HardSwish Log Mish Noop "
     "PReLU Power ReLU SELU Scale Shrink Sigmoid Softplus Swish TanH Threshold UnaryOp Split".split()
 )
+_ANY_NUMBER = frozenset({"Noop", "Concat", "Eltwise"})
+_TWO = frozenset({"BinaryOp", "MatMul", "Gemm"})
 _ACTIVATION_PARAM = "9"
 _BOUNDED = frozenset("ReLU Clip PReLU HardSwish HardSigmoid Threshold Shrink".split())
 _BOUNDED_FUSED = frozenset({1, 2, 3, 6})
@@ -176,8 +178,9 @@ _MISSING = 4.0  # the layer's own work is not among the operations
 _BEFORE = 6.0  # an operation before the layer's own work: no layer type has such
 _AFTER = 3.0  # an operation behind it that the layer does not announce
 _SILENT = 1.0  # a fused activation that is not among the operations
-_EXTRA = 0.125  # a second operation in a layer type that is made for one
+_EXTRA = 0.125  # a second operation in a layer that is made for one, or beside a norm's own
 _LOST = 0.5  # what a layer that does nothing would have swallowed: some converter took it for a no-op
+_DROPPED = 0.1  # the same of a layer that fails: this is what it lost
 _TURNED = 2.0  # axes in another order behind a layer that keeps their order
 
 
@@ -226,6 +229,11 @@ def takes_shapes(layer: Layer) -> bool:
     return layer.type in _VIEW_LAYERS or layer.type == "Interp"
 
 
+def may_have_lost_input(layer: Layer) -> bool:
+    """Whether a layer could have read more than it does: it takes any number, or two and reads one."""
+    return layer.type in _ANY_NUMBER or (layer.type in _TWO and len(layer.inputs) < 2)
+
+
 def is_move(layer: Layer) -> bool:
     """Whether a layer only moves numbers: its result is exact to the bit."""
     return layer.type in _MOVES
@@ -244,10 +252,19 @@ def activation(layer: Layer) -> int:
     return value if isinstance(value, int) else 0
 
 
-def misfit(layer: Layer, trace: Trace, nodes: Sequence[int], weights: frozenset[int] = frozenset()) -> float:
+def misfit(
+    layer: Layer,
+    trace: Trace,
+    nodes: Sequence[int],
+    weights: frozenset[int] = frozenset(),
+    *,
+    fails: bool = False,
+) -> float:
     """How badly a layer fits some operations of the trace (in order): 0 where it can stand for them all.
 
-    `weights` are the nodes that multiply by the layer's own weights, where these were recognised.
+    `weights` are the nodes that multiply by the layer's own weights, where these were recognised. Of a layer
+    that `fails` it is asked whether it was ever made from these operations: a move that computes, or one
+    elementary step in the place of two, never was, but nothing in the place of something may well be.
     """
     real = [trace.nodes[index] for index in nodes]
     real = [
@@ -257,15 +274,20 @@ def misfit(layer: Layer, trace: Trace, nodes: Sequence[int], weights: frozenset[
         return _weighted(layer, trace, real, weights)
     if layer.type in _VIEW_LAYERS:
         swallowed = [node for node in real if short(node.op) not in _VIEW_LIKE]
-        return len(swallowed) * (_LOST if layer.type == "Noop" else _AFTER)
+        if layer.type == "Noop":
+            return len(swallowed) * (_DROPPED if fails else _LOST)
+        return len(swallowed) * (_BEFORE if fails else _AFTER)
     if layer.type in _RECURRENT:
         calls = {node.call if node.call is not None else -node.index for node in real}
-        return _MISSING if not calls else _AFTER * (len(calls) - 1)
+        return _MISSING if not calls else (_BEFORE if fails else _AFTER) * (len(calls) - 1)
     heart = _HEARTS.get(layer.type)
     if heart is None:
         return _SILENT if not nodes and layer.inputs else 0.0
-    elementary = layer.type in _ELEMENTARY
-    return _plain(real, heart) + (_EXTRA * max(len(real) - 1, 0) if elementary else 0.0)
+    single = layer.type in _ELEMENTARY or (
+        heart is _DECOMPOSED_NORM and any(short(node.op) in _NORMS for node in real)
+    )
+    extra = _AFTER if fails else _EXTRA
+    return _plain(real, heart) + (extra * max(len(real) - 1, 0) if single else 0.0)
 
 
 def _plain(real: Sequence[Node], heart: frozenset[str]) -> float:

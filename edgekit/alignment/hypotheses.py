@@ -14,6 +14,7 @@ import numpy as np
 from edgekit.alignment import families
 from edgekit.alignment.layout import Layout, permutations
 from edgekit.alignment.matching import Match, Observation
+from edgekit.alignment.scoring import trial_of
 from edgekit.alignment.state import Changes, State
 from edgekit.runtimes.trace import Array
 
@@ -22,8 +23,11 @@ _MOST_INPUTS = 12
 _MOST_LAYOUTS = 6
 _STEPS_ON = 4
 _STEPS_BACK = 6
+_STEPS_UP = 2
 _LONGEST = 12
 _FITS = 0.4
+_MOST_FIRST = 5
+_MOST_SECOND = 4
 _SOME = 1 << 14
 
 
@@ -81,6 +85,22 @@ def _downstream(state: State, values: Iterable[int], steps: int = _STEPS_ON) -> 
     return list(found)
 
 
+def pairs_of(state: State, index: int, left: Sequence[int]) -> list[Changes]:
+    """The likeliest tensors of a layer's output, each with those of an unaligned layer that reads it."""
+    blob = next(blob for blob in state.graph.layers[index].outputs if blob not in state.chosen)
+    found: list[Changes] = []
+    for first in of_output(state, index, blob, None)[:_MOST_FIRST]:
+        trial = trial_of(state, first).state
+        for reader in trial.readers(blob):
+            layer = trial.graph.layers[reader]
+            open_blobs = [each for each in layer.outputs if each not in trial.chosen]
+            if reader not in left or not open_blobs or any(each not in trial.chosen for each in layer.inputs):
+                continue
+            seconds = of_output(trial, reader, open_blobs[0], None)[:_MOST_SECOND]
+            found += [{**first, **second} for second in seconds]
+    return found
+
+
 def of_inputs(state: State, index: int) -> list[Changes]:
     """What else a layer's inputs may stand for, one input at a time, the nearest tensors first."""
     layer = state.graph.layers[index]
@@ -88,15 +108,18 @@ def of_inputs(state: State, index: int) -> list[Changes]:
     for origin in dict.fromkeys(state.origin(blob) for blob in state.anchors(layer.inputs)):
         if origin in state.pinned:
             continue
-        others = [{origin: match} for match in _others(state, origin)][:_MOST_INPUTS]
+        others = [{origin: match} for match in _others(state, origin, index)][:_MOST_INPUTS]
         found.extend(others)
         found.extend(each for each in (_followed(state, origin, change) for change in others) if each)
         found.extend({origin: match} for match in _relaid(state, origin))
     return found
 
 
-def _others(state: State, origin: str) -> Iterator[Match]:
-    """Other tensors of the same size around the place that an aligned blob has now."""
+def _others(state: State, origin: str, reader: int) -> Iterator[Match]:
+    """Other tensors of the same size around the place that an aligned blob has now.
+
+    First those that the operation behind the reader's own output reads.
+    """
     trace, entry = state.trace, state.chosen[origin]
     now = trace.values[entry.value]
     producer = state.graph.blobs[origin].producer
@@ -107,17 +130,33 @@ def _others(state: State, origin: str) -> Iterator[Match]:
     around.update(dict.fromkeys(state.flow.near(sources)))
     around.pop(entry.value, None)
     place = trace.order(entry.value)
+    read = set(_read_by(state, reader))
+    around.update(dict.fromkeys(read - {entry.value}))
     ranked = sorted(
         (value for value in around if trace.values[value].size == now.size),
-        key=lambda value: (abs(trace.order(value) - place), value),
+        key=lambda value: (value not in read, abs(trace.order(value) - place), value),
     )
     for value in ranked:
         array = trace.values[value]
         if array.dtype.kind != now.dtype.kind or value in trace.hidden:
             continue
         same_axes = array.shape == now.shape
-        layout = entry.layout if same_axes else Layout(entry.layout.shape, None, entry.layout.batch_axis)
-        yield Match(value, layout, 0.0)
+        plain = Layout(entry.layout.shape, None, entry.layout.batch_axis)
+        yield Match(value, plain, 0.0)
+        if same_axes and not entry.layout.is_identity:
+            yield Match(value, entry.layout, 0.0)
+
+
+def _read_by(state: State, index: int) -> list[int]:
+    """What the operations right behind a layer's aligned outputs read, views included."""
+    trace = state.trace
+    front = [state.chosen[blob].value for blob in state.graph.layers[index].outputs if blob in state.chosen]
+    found: dict[int, None] = {}
+    for _ in range(_STEPS_UP):
+        nodes = [trace.producers[each] for each in front if each in trace.producers]
+        front = [each for node in nodes for each in trace.nodes[node].inputs if each in trace.live]
+        found.update(dict.fromkeys(front))
+    return list(found)
 
 
 def _followed(state: State, origin: str, change: Changes) -> Changes | None:
@@ -139,8 +178,9 @@ def _followed(state: State, origin: str, change: Changes) -> Changes | None:
             if above in changes or above in state.pinned:
                 continue
             entry = state.chosen[above]
-            for value in _upstream(state, changes[blob].value, entry.value):
-                match = Match(value, entry.layout, 0.0)
+            above_it = _upstream(state, changes[blob].value, entry.value)
+            matches = [Match(value, entry.layout, 0.0) for value in above_it]
+            for match in (*matches, *state.alternatives.get(above, ())):
                 other = state.layer_strain(index, {**changes, above: match})
                 if other < strain and (best is None or other < best[0]):
                     best = (other, above, match)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.alignment.layout import Layout, contiguous
 from edgekit.alignment.matching import Observation, observations
-from edgekit.devices import Device, Reply, WorkerCrashed
+from edgekit.devices import Device, Reply
 from edgekit.graph import Graph
-from edgekit.runtimes.ncnn import CALM, Case, Feed, run_cases
+from edgekit.runtimes.ncnn import CALM, Case, Feed
+from edgekit.runtimes.survivors import run_survivors
 from edgekit.runtimes.trace import Array, Trace
-
-_MOST_CRASHES = 24
-_STEP = re.compile(r"(?:layer '.*', )?blob (?P<blob>.+) of case (?P<case>\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +95,21 @@ class Observer:
         blobs = question.blobs if all(rank <= _HIGHEST_RANK for rank in ranks) else ()
         return Case(f"{number}.{probe}", inputs, blobs, integers=self._integers & frozenset(blobs))
 
-    def _run(self, cases: dict[str, Case]) -> Reply | None:
-        """Run the cases; after a crash run them again without what ncnn died of."""
-        for _ in range(_MOST_CRASHES):
-            try:
-                reply = run_cases(
-                    self._artefact.device,
-                    self._artefact.param,
-                    self._artefact.weights,
-                    [case for case in cases.values() if case.outputs],
-                    CALM,
-                )
-            except WorkerCrashed as crash:
-                blob, case = _crash_site(crash)
-                if case not in cases:
-                    raise
-                below = {*descendants(self._artefact.graph, blob), blob}
-                # A case and its sisters on the other probes: a blob counts when all of them answer.
-                for sister in [each for each in cases if each.partition(".")[0] == case.partition(".")[0]]:
-                    kept = tuple(each for each in cases[sister].outputs if each not in below)
-                    cases[sister] = replace(cases[sister], outputs=kept)
-            else:
-                reply.close()  # the tensors stay mapped
-                return reply
-        return None
+    def _run(self, cases: Mapping[str, Case]) -> Reply | None:
+        """Run the cases as far as ncnn survives them."""
+        artefact = self._artefact
+        reply = run_survivors(
+            artefact.device,
+            artefact.param,
+            artefact.weights,
+            artefact.graph,
+            cases.values(),
+            CALM,
+            group=_question,  # on every probe: a blob counts when all of them answer
+        ).reply
+        if reply is not None:
+            reply.close()  # the tensors stay mapped
+        return reply
 
     def _array(self, probe: int, value: int, layout: Layout) -> Array:
         key = (probe, value, layout)
@@ -130,22 +118,8 @@ class Observer:
         return self._arrays[key]
 
 
-def _crash_site(crash: WorkerCrashed) -> tuple[str, str]:
-    """Return blob and case at which the worker died, empty where it says nothing of the kind."""
-    match = _STEP.fullmatch(crash.step)  # as `worker.run` words it
-    return (match["blob"], match["case"]) if match else ("", "")
-
-
-def descendants(graph: Graph, blob: str) -> set[str]:
-    """Return the blobs that are computed from a blob."""
-    found: set[str] = set()
-    pending = [blob]
-    while pending:
-        for index in graph.blobs[pending.pop()].consumers:
-            fresh = [output for output in graph.layers[index].outputs if output not in found]
-            found.update(fresh)
-            pending.extend(fresh)
-    return found
+def _question(case: str) -> str:
+    return case.partition(".")[0]
 
 
 def integer_blobs(graph: Graph, inputs: Iterable[str]) -> frozenset[str]:

@@ -9,27 +9,19 @@ alignment is worse than none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from edgekit.alignment import hypotheses
-from edgekit.alignment.layout import Layout
-from edgekit.alignment.matching import TOLERANCE, Match, Observation
+from edgekit.alignment.alone import clearly_better, injection, isolation
+from edgekit.alignment.matching import Observation
 from edgekit.alignment.model import Method
-from edgekit.alignment.noise import is_exact, layer_noise
 from edgekit.alignment.observe import Observer, Probe, blobs_of
+from edgekit.alignment.scoring import Score, Scorer, Trial, blame, is_better, is_far, trial_of
 from edgekit.alignment.state import Changes, State
-from edgekit.alignment.walk import align_blob, settle, walk_layers
-from edgekit.numerics.floors import Noise, floor, largest
+from edgekit.alignment.walk import settle, walk_layers
 
-_CLEARLY = 3.0
-_ROUNDING = 1e-7
 _BADLY = 0.4  # strain that makes a layer doubtful; reading a twin does not
-_PER_STRAIN = 0.5  # what strain weighs against a failing layer
-_MOST_STRAIN = 12.0  # of one layer: beyond that it only says that something is wrong nearby
-_BETTER = 0.1  # smallest gain that counts
 _AHEAD = 6
 _MOST_STOPS = 6
 _MOST_DOUBTS = 12
@@ -44,17 +36,9 @@ class _Repair:
     state: State
     observer: Observer
     alone: dict[int, dict[str, Observation]] = field(default_factory=dict)
-    noises: dict[tuple[int, int, frozenset[int]], Noise] = field(default_factory=dict)
+    scorer: Scorer = field(default_factory=Scorer)
     given_up: dict[int, tuple[object, ...]] = field(default_factory=dict)
     suspects: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """A hypothesis: the changes, and the layers whose runs alone it alters."""
-
-    changes: Changes
-    state: State
 
 
 def repair(state: State, observer: Observer, left: Sequence[int]) -> list[str]:
@@ -77,23 +61,13 @@ def _resume(work: _Repair, left: Sequence[int]) -> list[int]:
     ]
     while rest:
         anchors = {blob for index in rest for blob in state.anchors(state.graph.layers[index].inputs)}
-        (seen,) = work.observer.ask([Probe(_injection(state, anchors), blobs_of(state.graph, rest))])
+        (seen,) = work.observer.ask([Probe(injection(state, anchors), blobs_of(state.graph, rest))])
         before = len(rest)
         rest = walk_layers(state, seen, rest)
         if len(rest) == before:
             break
         settle(state, [blob for blob in blobs_of(state.graph, left) if blob in state.alternatives])
     return rest
-
-
-def _injection(state: State, blobs: Iterable[str]) -> dict[str, tuple[int, Layout]]:
-    return {blob: (state.chosen[blob].value, state.chosen[blob].layout) for blob in sorted(blobs)}
-
-
-def isolation(state: State, index: int) -> Probe:
-    """The question that runs one layer alone: reference in at its anchors, its outputs out."""
-    layer = state.graph.layers[index]
-    return Probe(_injection(state, state.anchors(layer.inputs)), layer.outputs)
 
 
 # -- every layer alone ----------------------------------------------------------------------------------
@@ -114,7 +88,7 @@ def _run_alone(work: _Repair) -> None:
     for index, seen in zip(todo, answers, strict=True):
         work.alone[index] = seen
         for blob in state.graph.layers[index].outputs:
-            better = _clearly_better(state, index, blob, seen.get(blob))
+            better = clearly_better(state, index, blob, seen.get(blob))
             if better is not None:
                 state.choose(blob, better, Method.TOPOLOGY, 0.9)
                 moved.append(blob)
@@ -124,71 +98,11 @@ def _run_alone(work: _Repair) -> None:
         _run_alone(work)
 
 
-def _clearly_better(state: State, index: int, blob: str, seen: Observation | None) -> Match | None:
-    """An alternative that a layer alone agrees with clearly better: in a whole run rounding had piled up."""
-    others = state.alternatives.get(blob, ())
-    if seen is None or len(others) < 2 or blob in state.pinned:
-        return None
-    current = state.chosen[blob]
-    here = max(state.index.error(seen, current.value, current.layout), _ROUNDING)
-    sources = state.sources(state.graph.layers[index])
-    better: Match | None = None
-    for match in others:
-        if match.value == current.value or state.flow.cut(match.value, sources) is None:
-            continue
-        error = state.index.error(seen, match.value, match.layout)
-        if max(error, _ROUNDING) * _CLEARLY < here and (better is None or error < better.error):
-            better = Match(match.value, match.layout, error)
-    return better
-
-
 def _forget(work: _Repair, blob: str, *, producer: bool = True) -> None:
     """Let the layers around a changed blob be run and doubted again."""
     around = {*work.state.readers(blob)} | ({work.state.graph.blobs[blob].producer} if producer else set())
     for index in around:
         work.alone.pop(index, None)
-
-
-def _fails(work: _Repair, state: State, index: int, seen: Mapping[str, Observation]) -> bool:
-    """Whether a layer alone misses its tensors by more than rounding explains: the rule of the verdict."""
-    return any(
-        _misses(work, state, index, blob, seen.get(blob))
-        for blob in state.graph.layers[index].outputs
-        if blob in state.chosen
-    )
-
-
-def _misses(work: _Repair, state: State, index: int, blob: str, seen: Observation | None) -> bool:
-    entry = state.chosen[blob]
-    if seen is None or seen.arrays[0].shape != entry.layout.shape or not seen.finite:
-        return True
-    expected = entry.layout.apply(state.trace.values[entry.value])
-    if expected.dtype.kind != "f":
-        return not np.array_equal(seen.arrays[0], expected)
-    error = largest(np.subtract(seen.arrays[0], expected))
-    layer = state.graph.layers[index]
-    exact = is_exact(layer) and all(each in state.chosen for each in layer.inputs)
-    if error == 0 or (error <= floor(Noise(0.0, 0.0, largest(expected))) and not exact):
-        return False  # no need to measure how much more rounding would explain
-    sources = state.sources(layer)
-    key = (index, entry.value, frozenset(sources))
-    if key not in work.noises:
-        noise = layer_noise(state.flow, layer, sources, [entry.value], exact=exact)
-        work.noises[key] = noise[entry.value]
-    return error > floor(work.noises[key])
-
-
-def _is_far(state: State, index: int, seen: Mapping[str, Observation]) -> bool:
-    """Whether a layer alone gives something that looks like another tensor altogether."""
-    for blob in state.graph.layers[index].outputs:
-        entry, found = state.chosen.get(blob), seen.get(blob)
-        if entry is None:
-            continue
-        if found is None or found.arrays[0].shape != entry.layout.shape:
-            return True
-        if state.index.error(found, entry.value, entry.layout) > TOLERANCE:
-            return True
-    return False
 
 
 # -- doubts and their hypotheses ------------------------------------------------------------------------
@@ -210,7 +124,7 @@ def _doubts(work: _Repair, left: Sequence[int]) -> list[int]:
         and not _is_given_up(work, index)
         and (
             state.layer_strain(index) >= _BADLY
-            or (_is_far(state, index, seen) and _fails(work, state, index, seen))
+            or (is_far(state, index, seen) and work.scorer.fails(state, index, seen))
         )
     ]
     return sorted({*stops[:_MOST_STOPS], *doubtful[:_MOST_DOUBTS]})
@@ -244,13 +158,13 @@ def _changes(work: _Repair, index: int) -> list[Changes]:
     outputs = hypotheses.of_output(state, index, blob, seen.get(blob))
     joint = []
     for change in inputs:
-        below = hypotheses.of_output(_trial(state, change).state, index, blob, seen.get(blob))[:1]
+        below = hypotheses.of_output(trial_of(state, change).state, index, blob, seen.get(blob))[:1]
         joint += [{**change, **each} for each in below if _fits(state, index, {**change, **each})]
     return [*inputs, *outputs, *joint[:_MOST_JOINT]]
 
 
 def _fits(state: State, index: int, change: Changes) -> bool:
-    return _trial(state, change).state.layer_strain(index) < _BADLY
+    return trial_of(state, change).state.layer_strain(index) < _BADLY
 
 
 def _tested(state: State, index: int, changes: Sequence[Changes], left: Sequence[int]) -> list[int]:
@@ -275,11 +189,11 @@ def _decide(work: _Repair, doubts: Sequence[int], left: Sequence[int]) -> bool:
     """Try the hypotheses about all doubtful layers in one go; keep the best of each. True if any was kept."""
     state = work.state
     _run_unaligned(work, [index for index in doubts if index in left])
-    trials: list[tuple[int, list[int], list[_Trial]]] = []
+    trials: list[tuple[int, list[int], list[Trial]]] = []
     for index in doubts:
         changes = _changes(work, index)
         tested = _tested(state, index, changes, left)
-        trials.append((index, tested, [_trial(state, {}), *(_trial(state, each) for each in changes)]))
+        trials.append((index, tested, [trial_of(state, {}), *(trial_of(state, each) for each in changes)]))
     questions = [
         isolation(trial.state, number)
         for _, tested, options in trials
@@ -287,22 +201,64 @@ def _decide(work: _Repair, doubts: Sequence[int], left: Sequence[int]) -> bool:
         for number in tested
     ]
     answers = iter(work.observer.ask(questions, probes=1))
-    touched: set[int] = set()
+    ground = [_ground(state, tested) for _, tested, _ in trials]
     kept = False
-    for index, tested, options in trials:
+    for (index, tested, options), stood_on in zip(trials, ground, strict=True):
         seen = [[next(answers) for _ in tested] for _ in options]
-        scores = [_score(work, trial.state, tested, each) for trial, each in zip(options, seen, strict=True)]
-        best = min(range(len(options)), key=lambda place: (_blame(scores[place]), place))
-        if not _is_better(scores[best], scores[0]):
-            best = _by_structure(state, index, options, scores) if index in left else 0
-        if best == 0 or touched.intersection(tested):
-            if best == 0:
-                work.given_up[index] = _circumstances(state, index)
+        if _ground(state, tested) != stood_on:
+            continue  # an earlier decision changed what these answers rest on: ask again
+        scores = [work.scorer.score(trial, tested, each) for trial, each in zip(options, seen, strict=True)]
+        best = min(range(len(options)), key=lambda place: (blame(scores[place]), place))
+        kept_changes, confident = options[best].changes, True
+        if not is_better(scores[best], scores[0]):
+            kept_changes, confident = _without_evidence(work, index, options, scores, left)
+        if not kept_changes:
+            work.given_up[index] = _circumstances(state, index)
             continue
-        touched.update(tested)
         kept = True
-        _keep(work, options[best].changes, confident=_is_better(scores[best], scores[0]))
+        _keep(work, kept_changes, confident=confident)
     return kept
+
+
+def _without_evidence(
+    work: _Repair, index: int, options: Sequence[Trial], scores: Sequence[Score], left: Sequence[int]
+) -> tuple[Changes, bool]:
+    """What to do where no hypothesis about one layer makes others pass; also whether that is sure."""
+    if index not in left:
+        return {}, False
+    pair = _with_next(work, index, left)
+    if pair:
+        return pair, True
+    return options[_by_structure(work.state, index, options, scores)].changes, False
+
+
+def _with_next(work: _Repair, index: int, left: Sequence[int]) -> Changes:
+    """Look a layer further: a layer and one that reads it may both be wrong. Empty where that helps none."""
+    state = work.state
+    pairs = [{}, *hypotheses.pairs_of(state, index, left)]
+    if len(pairs) == 1:
+        return {}
+    tested = _tested(state, index, pairs, left)
+    options = [trial_of(state, each) for each in pairs]
+    questions = [isolation(option.state, number) for option in options for number in tested]
+    answers = iter(work.observer.ask(questions, probes=1))
+    scores = [work.scorer.score(option, tested, [next(answers) for _ in tested]) for option in options]
+    best = min(range(len(pairs)), key=lambda place: (blame(scores[place]), place))
+    return pairs[best] if scores[best].fails <= scores[0].fails - 1 else {}
+
+
+def _ground(state: State, layers: Sequence[int]) -> list[object]:
+    """What the answers of some layers alone rest on: the tensors at which they start, and their own."""
+    blobs = [
+        blob
+        for index in layers
+        for layer in [state.graph.layers[index]]
+        for blob in (*state.anchors(layer.inputs), *layer.outputs)
+    ]
+    return [
+        (blob, state.chosen[blob].value, state.chosen[blob].layout) if blob in state.chosen else blob
+        for blob in blobs
+    ]
 
 
 def _run_unaligned(work: _Repair, layers: Sequence[int]) -> None:
@@ -311,55 +267,17 @@ def _run_unaligned(work: _Repair, layers: Sequence[int]) -> None:
     work.alone.update(zip(layers, answers, strict=True))
 
 
-def _trial(state: State, changes: Changes) -> _Trial:
-    trial = state.copy()
-    for blob, match in changes.items():
-        trial.choose(blob, match, Method.LOOKAHEAD, 0.7)
-        trial.alternatives.pop(blob, None)
-    return _Trial(changes, trial)
-
-
-Score = tuple[int, float]
-"""How many of the tested layers fail, and how badly they fit their operations."""
-
-
-def _score(
-    work: _Repair, trial: State, tested: Sequence[int], answers: Sequence[Mapping[str, Observation]]
-) -> Score:
-    fails, strain = 0, 0.0
-    for index, seen in zip(tested, answers, strict=True):
-        layer = trial.graph.layers[index]
-        for blob in layer.outputs:
-            if blob not in trial.chosen:
-                align_blob(trial, index, blob, seen.get(blob))
-        if any(blob not in trial.chosen for blob in layer.outputs):
-            fails += 1
-            continue
-        fails += _fails(work, trial, index, seen)
-        if all(blob in trial.chosen for blob in layer.inputs):
-            strain += min(trial.layer_strain(index), _MOST_STRAIN)
-    return fails, strain
-
-
-def _blame(score: Score) -> float:
-    return score[0] + _PER_STRAIN * score[1]
-
-
-def _is_better(score: Score, than: Score) -> bool:
-    """Less blame; but where no layer fails, none is made to: a layer that fits badly is no evidence alone."""
-    return _blame(score) <= _blame(than) - _BETTER and (than[0] > 0 or score[0] == 0)
-
-
-def _by_structure(state: State, index: int, options: Sequence[_Trial], scores: Sequence[Score]) -> int:
-    """Without evidence from the layers around, take a hypothesis that alone fits the layer perfectly."""
+def _by_structure(state: State, index: int, options: Sequence[Trial], scores: Sequence[Score]) -> int:
+    """Without evidence from the layers around, take the hypothesis that fits the layer best, if one does."""
     fitting = [
-        place
+        (options[place].state.layer_strain(index), place)
         for place in range(1, len(options))
-        if scores[place][0] <= scores[0][0]
-        and options[place].state.layer_strain(index) == 0
+        if scores[place].fails <= scores[0].fails
         and all(blob in options[place].state.chosen for blob in state.graph.layers[index].outputs)
     ]
-    return fitting[0] if len(fitting) == 1 else 0
+    fitting = sorted(each for each in fitting if each[0] < _BADLY)
+    alone = len(fitting) == 1 or (len(fitting) > 1 and fitting[0][0] < fitting[1][0])
+    return fitting[0][1] if alone else 0
 
 
 def _keep(work: _Repair, changes: Changes, *, confident: bool) -> None:

@@ -15,6 +15,7 @@ from edgekit.runtimes.trace import Trace
 
 UNCUT = 6.0
 """Strain of a layer whose tensor does not follow from its inputs' tensors: an input is lost or another's."""
+_LEAKS = 1.0  # it would follow if the layer also read a blob that no layer reads
 _UNUSED = 1.0  # an input that the operations do not need
 _CROSSED = 0.125  # the inputs come in another order than PyTorch's operation takes them
 _BORROWED = 0.25  # a twin of the input is read: right numbers, perhaps another branch
@@ -41,6 +42,15 @@ class State:
     def trace(self) -> Trace:
         """The trace whose structure counts (the traces of all probes have the same)."""
         return self.flow.trace
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Blobs that no layer reads and that are no output: a layer has lost an input."""
+        return tuple(
+            blob.name
+            for blob in self.graph.blobs.values()
+            if not blob.consumers and blob.name not in self.pinned
+        )
 
     def anchors(self, blobs: Iterable[str]) -> tuple[str, ...]:
         """Return the nearest aligned blobs at or above `blobs`, walking up through unmatched layers."""
@@ -109,19 +119,31 @@ class State:
             told = method if name == blob else Method.TOPOLOGY
             self.chosen[name] = BlobAlignment(name, match.value, match.layout, told, confidence, match.error)
 
-    def strain(self, index: int, match: Match, changes: Changes | None = None) -> float:
-        """How badly a layer fits the operations between its inputs' tensors and an output's; 0 fits."""
+    def strain(
+        self, index: int, match: Match, changes: Changes | None = None, *, fails: bool = False
+    ) -> float:
+        """How badly a layer fits the operations between its inputs' tensors and an output's; 0 fits.
+
+        `fails` says that it does not compute that output: see `families.misfit`.
+        """
         layer = self.graph.layers[index]
         anchors = self.anchors(layer.inputs)
         sources = tuple(dict.fromkeys(self.value(blob, changes) for blob in anchors))
         cut = self.flow.cut(match.value, sources)
+        leaks = 0.0
+        if cut is None and families.may_have_lost_input(layer):
+            unread = {self.value(blob, changes) for blob in self.unread if blob in self.chosen}
+            sources, leaks = tuple(dict.fromkeys((*sources, *sorted(unread)))), _LEAKS
+            cut = self.flow.cut(match.value, sources) if unread else None
         if cut is None:
             return UNCUT
-        cost = families.misfit(layer, self.trace, cut.nodes, self.weights.get(index, frozenset()))
-        if len(sources) > 1 and not families.takes_shapes(layer):
+        cost = leaks + families.misfit(
+            layer, self.trace, cut.nodes, self.weights.get(index, frozenset()), fails=fails
+        )
+        if len(sources) > 1 and not leaks and not families.takes_shapes(layer):
             live = [source for source in sources if source in self.trace.live]
             cost += _UNUSED * sum(source not in cut.used for source in live)
-        if len(anchors) > 1 and cut.nodes:
+        if len(anchors) > 1 and cut.nodes and not leaks:
             read = self.flow.operands(cut.nodes, sources)
             in_order = [self.value(blob, changes) for blob in anchors]
             cost += _CROSSED * (sorted(read) == sorted(in_order) and read != in_order)
@@ -134,7 +156,7 @@ class State:
         ]
         return cost + _BORROWED * cut.borrowed + families.turned(layer, match.layout.permute, before)
 
-    def layer_strain(self, index: int, changes: Changes | None = None) -> float:
+    def layer_strain(self, index: int, changes: Changes | None = None, *, fails: bool = False) -> float:
         """The strain of a layer with all its outputs as they are aligned, 0 for one that is not."""
         layer = self.graph.layers[index]
         if layer.type in ("Input", "Split"):
@@ -143,7 +165,7 @@ class State:
         for blob in layer.outputs:
             if blob in self.chosen:
                 value, layout = self.entry(blob, changes)
-                total += self.strain(index, Match(value, layout, 0.0), changes)
+                total += self.strain(index, Match(value, layout, 0.0), changes, fails=fails)
         return total
 
     def copy(self) -> State:

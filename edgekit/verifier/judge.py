@@ -243,6 +243,7 @@ def report(
         for blob in differing
     ]
     notes += [f"output blob '{blob}' differs between two runs of the same input" for blob in repeated]
+    notes += [f"{crash}; what depends on it was left out" for crash in judge.measurements.crashes]
     if not compared:
         notes.append("no layer could be compared: this is no pass")
     return VerifyReport(

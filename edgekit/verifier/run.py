@@ -16,10 +16,12 @@ import numpy as np
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
 from edgekit.devices import Device, DeviceInfo, Reply, device_info
+from edgekit.errors import UserError
 from edgekit.graph import Graph
 from edgekit.numerics.histogram import Histogram, histogram
 from edgekit.numerics.metrics import Comparison, Finding, compare
-from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
+from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed
+from edgekit.runtimes.survivors import run_survivors
 from edgekit.runtimes.trace import Array, finite_scale
 
 _SCALED_IN = ("fp32",)
@@ -66,6 +68,8 @@ class Measurements:
     device: DeviceInfo
     light_mode_differs: tuple[str, ...] = ()
     second_run_differs: tuple[str, ...] = ()
+    crashes: tuple[str, ...] = ()
+    """What ncnn died of; the blobs concerned are missing, all others were measured."""
 
 
 def measure(
@@ -82,14 +86,18 @@ def measure(
     those of a second run: otherwise ncnn is not deterministic, and one verdict says little.
     """
     cases = cases_of(artefact.graph, alignment, samples, outputs, artefact.precision)
-    reply = run_cases(
+    survivors = run_survivors(
         artefact.device,
         artefact.param,
         artefact.weights,
+        artefact.graph,
         cases,
         {**PRECISIONS[artefact.precision], **(options or {})},
         threads=artefact.threads,
     )
+    reply = survivors.reply
+    if reply is None:
+        raise UserError(survivors.crashes[-1], "no layer of these files can be run at all")
     reply.close()  # the tensors stay mapped
     info = device_info(
         reply.message["environment"],
@@ -105,6 +113,7 @@ def measure(
         info,
         _differences(reply, numbers, outputs, "whole", "light"),
         _differences(reply, numbers, outputs, "light", "again"),
+        survivors.crashes,
     )
 
 

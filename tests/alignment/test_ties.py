@@ -1,0 +1,121 @@
+"""Where numbers cannot tell tensors apart, the place in the graph does: never luck."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import edgekit
+from edgekit.alignment import Alignment, store
+from edgekit.formats import ncnn
+from edgekit.graph import Graph
+from edgekit.sources.inputs import InputSpec
+from tests.alignment.nets import DeadBranches, Repeated, Residuals, TwinBranches
+
+Exported = Callable[[type[nn.Module]], Path]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Export a net once for all tests of this file."""
+    folder = tmp_path_factory.mktemp("ties")
+
+    def bundle(net: type[nn.Module]) -> Path:
+        path = folder / net.__name__
+        if not path.is_dir():
+            torch.manual_seed(3)
+            edgekit.export(net().eval(), path, inputs={"x": (1, 4, 8, 8)})
+        return path
+
+    return bundle
+
+
+def opened(path: Path) -> tuple[Graph, Alignment]:
+    """The graph and the alignment of a bundle."""
+    return ncnn.read(path / "model.ncnn.param", path / "model.ncnn.bin"), store.read(path)[0]
+
+
+def modules(path: Path, type: str) -> dict[str, str]:
+    """Name of every layer of a type -> the module it was made from."""
+    _, alignment = opened(path)
+    return {
+        layer.name: layer.source.module for layer in alignment.layers if layer.type == type and layer.source
+    }
+
+
+def above(graph: Graph, name: str) -> str:
+    """The layer, no Split, that makes the first input of a layer."""
+    layer = next(layer for layer in graph.layers if layer.name == name)
+    while True:
+        layer = graph.layers[graph.blobs[layer.inputs[0]].producer]
+        if layer.type != "Split":
+            return layer.name
+
+
+def test_permuted_branches_are_told_apart(exported: Exported) -> None:
+    path = exported(TwinBranches)
+    graph, _ = opened(path)
+    origin = modules(path, "Convolution")
+    assert sorted(origin.values()) == ["last", "left", "of_left", "of_right", "right"]
+    for name, module in origin.items():
+        if module.startswith("of_"):
+            assert origin[above(graph, name)] == module.removeprefix("of_")
+    concat = next(layer for layer in graph.layers if layer.type == "Concat")
+    makers = []
+    for blob in concat.inputs:
+        maker = graph.layers[graph.blobs[blob].producer]
+        makers.append(origin[maker.name if maker.type != "Split" else above(graph, maker.name)])
+    assert makers == ["right", "left"]
+
+
+def test_behind_dead_activations_every_layer_keeps_its_branch(exported: Exported) -> None:
+    path = exported(DeadBranches)
+    graph, alignment = opened(path)
+    assert alignment.coverage == 1.0
+    origin = modules(path, "Convolution")
+    assert sorted(origin.values()) == ["a", "after_a", "after_b", "b"]
+    for name, module in origin.items():
+        if module.startswith("after_"):
+            assert origin[above(graph, name)] == module.removeprefix("after_")
+
+
+def test_blocks_that_add_nothing_stay_in_order(exported: Exported) -> None:
+    path = exported(Residuals)
+    _, alignment = opened(path)
+    assert alignment.coverage == 1.0
+    expected = ["blocks.0", "blocks.1", "blocks.2", "blocks.3", "last"]
+    assert list(modules(path, "Convolution").values()) == expected
+    sums = [alignment.blobs[layer.outputs[0]].value for layer in alignment.layers if layer.type == "BinaryOp"]
+    assert len(set(sums)) == 4
+    assert sums == sorted(sums)
+
+
+def test_repeated_blocks_stay_in_order(exported: Exported) -> None:
+    found = list(modules(exported(Repeated), "Convolution").values())
+    assert found == [name for number in range(4) for name in (f"blocks.{number}", f"blocks.{number}.2")]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_of_equal_blocks_the_faulty_one_is_named(exported: Exported, tmp_path: Path, number: int) -> None:
+    """Aligned anew, from the faulty files alone, and with other weights in one of the four copies."""
+    path = exported(Repeated)
+    graph, _ = opened(path)
+    convolutions = [index for index, layer in enumerate(graph.layers) if layer.type == "Convolution"]
+    guilty = convolutions[2 * number]
+    layer = graph.layers[guilty]
+    weight = dataclasses.replace(
+        layer.weights[0], data=np.ascontiguousarray(np.asarray(layer.weights[0].data)[..., ::-1])
+    )
+    layers = list(graph.layers)
+    layers[guilty] = dataclasses.replace(layer, weights=(weight, *layer.weights[1:]))
+    ncnn.write(dataclasses.replace(graph, layers=tuple(layers)), tmp_path / "m.param", tmp_path / "m.bin")
+    torch.manual_seed(3)
+    specs = (InputSpec("x", (1, 4, 8, 8)),)
+    report = edgekit.verify(tmp_path / "m.param", model=Repeated().eval(), input_specs=specs)
+    assert list(report.culprits) == [layer.name]
