@@ -190,7 +190,7 @@ def _caveats(reports: Reports) -> list[str]:
 def _caveats_of(name: str, report: BenchReport) -> Iterator[str]:
     """What speaks against the figures of a device, each thing once."""
     messages = dict.fromkeys(
-        f"{caveat.message}: {caveat.remedy}"
+        f"{caveat.message}; {caveat.remedy}"
         for result in report.results
         for caveat in result.validity.warnings
     )

@@ -97,7 +97,7 @@ def test_names_of_files_need_no_care(phone: FakeAdbd, tmp_path: Path) -> None:
 
 
 def test_a_crash_there_names_the_layer(phone: FakeAdbd, tmp_path: Path) -> None:
-    with pytest.raises(WorkerCrashed, match="SIGSEGV at layer 'layer_0', blob out0"):
+    with pytest.raises(WorkerCrashed, match="SIGSEGV in layer 'layer_0', blob out0"):
         relu(tmp_path, device_of(phone), "PReLU", channels=4_000_000)
 
 

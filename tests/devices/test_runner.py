@@ -185,6 +185,7 @@ def test_a_net_without_weights_gets_random_ones(native: LocalDevice, tmp_path: P
     message = {
         "command": "bench",
         "files": {"param": str(path)},
+        "options": {"num_threads": 1},
         "seed": 1,
         "inputs": {"0": "x"},
         "outputs": ["40"],
@@ -194,6 +195,10 @@ def test_a_net_without_weights_gets_random_ones(native: LocalDevice, tmp_path: P
     reply = native.call(message, [("x", np.ones((32, 8, 8), np.float32), None)])
     assert reply.message["random_weights"] is True
     assert reply.message["weights_bytes"] == 40 * (9216 + 32) * 4
+    case = {"id": "a", "inputs": {"0": "x"}, "outputs": ["40"]}
+    request = {"command": "run", "files": message["files"], "seed": 1, "cases": [case]}
+    out = native.call(request, [("x", np.ones((32, 8, 8), np.float32), None)]).tensors["a:40"]
+    assert np.isfinite(out).all() and 1e-3 < np.abs(out).mean() < 1e3
 
 
 @pytest.mark.parametrize(
@@ -223,7 +228,7 @@ def test_a_crash_names_the_layer(native: LocalDevice, tmp_path: Path) -> None:
     param.write_text("7767517\n2 2\nInput in0 0 1 in0\nPReLU layer_0 1 1 in0 out0 0=2\n")
     weights.write_bytes(bytes(256))
     array = np.full((4_000_000, 1, 1), -1, np.float32)
-    with pytest.raises(WorkerCrashed, match="SIGSEGV at layer 'layer_0', blob out0"):
+    with pytest.raises(WorkerCrashed, match="SIGSEGV in layer 'layer_0', blob out0"):
         run_cases(native, param, weights, [Case("a", {"in0": Feed(array)}, ("out0",))], {})
 
 
@@ -239,6 +244,28 @@ def test_a_request_that_is_no_json_is_an_error(host_runner: Path, tmp_path: Path
         )
         assert done.returncode == 0
         assert '"error"' in (tmp_path / "result" / "message.json").read_text()
+
+
+@pytest.mark.parametrize("cluster", ["all", None])
+def test_openmp_knows_the_cpus_it_was_given(
+    everything: tuple[Path, Path], native: LocalDevice, cluster: str | None
+) -> None:
+    """GNU's OpenMP binds the first thread before the program begins: that is not all there is."""
+    message = {
+        "command": "bench",
+        "files": {"param": str(everything[0]), "bin": str(everything[1])},
+        "options": {"num_threads": 1},
+        "inputs": {"in0": "in0", "ids": "ids"},
+        "outputs": ["out0"],
+        "pin": {"cluster": cluster},
+        "warmup": {"min_s": 0, "max_s": 0, "tolerance": 1},
+        "sampling": {"min_runs": 1, "min_s": 0, "max_s": 0},
+    }
+    tensors = [("in0", np.ones((3, 9, 7), np.float32), None), ("ids", np.array([1], np.int32), None)]
+    openmp = {"OMP_PROC_BIND": "true", "OMP_WAIT_POLICY": "active"}
+    ours, theirs = (device.call(message, tensors, environment=openmp) for device in (native, LocalDevice()))
+    assert ours.message["cpus"] == theirs.message["cpus"]
+    assert ours.message["clusters"] == theirs.message["clusters"]
 
 
 def test_time_is_limited(native: LocalDevice, everything: tuple[Path, Path]) -> None:

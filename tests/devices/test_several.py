@@ -61,7 +61,7 @@ def test_bench_puts_the_figures_side_by_side(
     options = ["--device", "local", "--device", "qemu:cortex-a53", "--layers", "--cpus", "all"]
     assert main(["bench", str(bundle), *options, "--json", str(path)]) == 0
     first, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith("even, 1 thread, fp32: ")
+    assert first.startswith(f"{bundle}, 1 thread, fp32: ")
     assert first.endswith(" on local, no times on qemu:cortex-a53: emulated")
     document = json.loads(path.read_text())
     assert document["schema"] == "edgekit.bench-devices/1"

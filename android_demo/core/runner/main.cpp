@@ -8,6 +8,7 @@
 #include <string>
 
 #include "edgekit/serve.h"
+#include "restart.h"
 #include "supervise.h"
 
 int main(int count, char** arguments)
@@ -21,6 +22,7 @@ int main(int count, char** arguments)
     {
         if (std::string(arguments[1]) == "--serve")
             return edgekit::supervise(arguments[2]);
+        edgekit::restart_bound(arguments[1], arguments[2]);
         edgekit::serve(arguments[1], arguments[2]);
     }
     catch (const std::exception& error)

@@ -3,9 +3,12 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <set>
+#include <sstream>
 
 #include "edgekit/error.h"
 #include "edgekit/system.h"
@@ -13,6 +16,17 @@
 namespace edgekit {
 
 namespace {
+
+constexpr const char* usable_variable = "EDGEKIT_CPUS"; // numbers with commas between them
+
+std::vector<int> parse_list(const std::string& text)
+{
+    std::vector<int> cpus;
+    std::istringstream words(text);
+    for (std::string word; std::getline(words, word, ',');)
+        cpus.push_back(std::atoi(word.c_str()));
+    return cpus;
+}
 
 std::string list_text(const std::vector<int>& cpus)
 {
@@ -74,9 +88,36 @@ std::vector<Cluster> clusters(const std::vector<int>& cpus, const std::string& s
     return found;
 }
 
-std::vector<int> choose_cpus(int threads, const Pin& pin, const std::string& sysfs)
+std::vector<int> usable_cpus()
 {
-    const std::vector<int> allowed = allowed_cpus();
+    if (const char* noted = std::getenv(usable_variable))
+        return parse_list(noted);
+    if (std::getenv("OMP_PROC_BIND") != nullptr)
+    {
+        // GNU's OpenMP has bound the first thread before main: the kernel cuts this down to what is allowed
+        std::vector<int> all(CPU_SETSIZE);
+        std::iota(all.begin(), all.end(), 0);
+        bind_thread(all);
+    }
+    return allowed_cpus();
+}
+
+void remember_usable_cpus(const std::vector<int>& cpus)
+{
+    std::string text;
+    for (const int cpu : cpus)
+        text += (text.empty() ? "" : ",") + std::to_string(cpu);
+    ::setenv(usable_variable, text.c_str(), 1);
+}
+
+bool started_bound()
+{
+    return std::getenv(usable_variable) != nullptr;
+}
+
+std::vector<int> choose_cpus(
+    int threads, const Pin& pin, const std::vector<int>& allowed, const std::string& sysfs)
+{
     std::vector<int> outside;
     for (const int cpu : pin.cpus)
         if (!std::count(allowed.begin(), allowed.end(), cpu))

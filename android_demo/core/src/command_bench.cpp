@@ -66,7 +66,7 @@ Json add_layers(const Session& session, const Sampling& sampling, MessageWriter&
 Json serve_bench(const Message& message, MessageWriter& writer, Progress& progress)
 {
     const Json& body = message.body();
-    const std::vector<int> allowed = allowed_cpus();
+    const std::vector<int> allowed = usable_cpus();
     const std::vector<int> cpus = pin(body);
     std::vector<int> others;
     for (const int cpu : allowed)

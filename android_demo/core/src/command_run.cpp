@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "edgekit/capture.h"
 #include "edgekit/environment.h"
+#include "edgekit/random_weights.h"
 
 namespace edgekit {
 
@@ -33,14 +34,24 @@ Case case_of(const Json& given, const Message& message)
     return each;
 }
 
+/// The net of the request; without a `bin` its weights are random.
+std::unique_ptr<ncnn::Net> net_of(const Json& body)
+{
+    const Json& files = body.at("files");
+    const std::string& param = files.at("param").string();
+    const ncnn::Option option = make_option(options_of(body));
+    if (const Json* bin = files.find("bin"))
+        return load_net(param, bin->string(), option);
+    return load_random_net(param, option, std::uint64_t(body.at("seed").integer())).first;
+}
+
 } // namespace
 
 Json serve_run(const Message& message, MessageWriter& writer, Progress& progress)
 {
     const Json& body = message.body();
     progress.begin("loading the net");
-    const Json& files = body.at("files");
-    const auto net = load_net(files.at("param").string(), files.at("bin").string(), make_option(options_of(body)));
+    const auto net = net_of(body);
     CaseRunner runner(*net, progress);
     Json status = Json::Object();
     for (const Json& given : body.at("cases").array())

@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include <algorithm>
+
 namespace edgekit {
 
 Options options_of(const Json& body)
@@ -36,7 +38,7 @@ Work work_of(const Message& message)
     return work;
 }
 
-std::vector<int> pin(const Json& body)
+std::vector<int> wanted_cpus(const Json& body, const std::vector<int>& usable)
 {
     Pin wish;
     if (const Json* given = body.find("pin"))
@@ -48,8 +50,16 @@ std::vector<int> pin(const Json& body)
         if (cluster && !cluster->is_null())
             wish.cluster = cluster->string();
     }
-    bind_thread(choose_cpus(threads_of(body), wish));
-    return allowed_cpus();
+    return choose_cpus(threads_of(body), wish, usable);
+}
+
+std::vector<int> pin(const Json& body)
+{
+    std::vector<int> cpus = wanted_cpus(body, usable_cpus());
+    std::sort(cpus.begin(), cpus.end());
+    if (!started_bound())
+        bind_thread(cpus);
+    return cpus;
 }
 
 } // namespace edgekit

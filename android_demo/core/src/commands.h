@@ -23,7 +23,10 @@ int threads_of(const Json& body);
 /// Files, options, inputs, outputs and seed of a request.
 Work work_of(const Message& message);
 
-/// Binds this process to the CPUs that the `pin` of a request asks for; returns them.
+/// The CPUs that the `pin` of a request asks for, out of the usable ones. Throws `Error`.
+std::vector<int> wanted_cpus(const Json& body, const std::vector<int>& usable);
+
+/// Binds this process to the CPUs that a request asks for, unless it was started bound to them; returns them.
 std::vector<int> pin(const Json& body);
 
 } // namespace edgekit

@@ -204,7 +204,7 @@ def _require(programs: Mapping[str, str], target: str) -> None:
         remedy = f"on Debian: apt-get install {packages}"
         if target == "aarch64-linux":
             remedy += f"; or set {NDK_VARIABLE} to an Android NDK"
-        raise UserError(f"{' and '.join(missing)} {verb} not installed", remedy)
+        raise UserError(f"{', '.join(missing)} {verb} not installed", remedy)
 
 
 def _version(compiler: str) -> str:
