@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from edgekit.differ.model import Severity
 from edgekit.differ.structure import Op
@@ -17,7 +18,8 @@ class Change:
 
     `severity` is what the change is worth by itself; `companions` are operations of the same side that
     came or went with it (the activation of a missing convolution). Of a rewiring, `feeds` are the
-    operations of the right that the left's wiring means, and the other way round.
+    operations of the right that the left's wiring means, and the other way round. Of numbers of channels
+    that are in one ratio throughout, `ratio` is that of the left to the right.
     """
 
     kind: str
@@ -29,6 +31,7 @@ class Change:
     impact: str
     companions: tuple[Op, ...] = ()
     feeds: tuple[tuple[Op, ...], tuple[Op, ...]] = ((), ())
+    ratio: Fraction | None = None
 
 
 def is_weighted(op: Op) -> bool:

@@ -27,6 +27,7 @@ from edgekit.differ.remedy import Advisor
 from edgekit.differ.sides import Side, opened_sides
 from edgekit.differ.slide import slid
 from edgekit.differ.structure import Structure
+from edgekit.differ.widths import said_once, wider
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 
@@ -93,26 +94,26 @@ def aligned(left: Side, right: Side) -> Aligned:
     }
     left, right = left.borrowing(for_left), right.borrowing(for_right)
     drafts = (left.draft() if for_left else drafts[0], right.draft() if for_right else drafts[1])
-    found = max(
-        (_matching(left, right, drafts, partners, longest_first=mode) for mode in (True, False)),
-        key=lambda each: each.quality,
-    )
+    structures = [_structures(left, right, drafts, partners, longest_first=mode) for mode in (True, False)]
+    found = next((each for pair in structures if (each := wider(*pair, _input_pairs(pair, partners)))), None)
+    if found is None:
+        aligned_ones = (slid(match(*pair, _input_pairs(pair, partners))) for pair in structures)
+        found = max(aligned_ones, key=lambda each: each.quality)
     differing = (*input_differences(ports, partners), *output_differences(found))
     pairs = {"inputs": input_pairs(ports, partners), "outputs": output_pairs(found)}
     return Aligned(left, right, found, differing, partners, pairs)
 
 
-def _matching(
+def _structures(
     left: Side, right: Side, drafts: tuple[Draft, Draft], partners: Mapping[str, str], *, longest_first: bool
-) -> Matching:
-    """Align the sides with their branches in one of two orders: where one misleads, the other does not."""
+) -> tuple[Structure, Structure]:
+    """Put the branches of both sides in one of two orders: where one misleads, the other does not."""
     order = {blob: rank for rank, blob in enumerate(partners)}
     theirs = {partners[blob]: rank for blob, rank in order.items()}
-    structures = (
+    return (
         left.structure(drafts[0], order, longest_first=longest_first),
         right.structure(drafts[1], theirs, longest_first=longest_first),
     )
-    return slid(match(*structures, _input_pairs(structures, partners)))
 
 
 def _input_pairs(structures: tuple[Structure, Structure], partners: Mapping[str, str]) -> dict[int, int]:
@@ -127,7 +128,7 @@ def report_of(both: Aligned) -> DiffReport:
     changes_right = right.is_model or bool(right.names.sources) or not (left.is_model or left.names.sources)
     advisor = Advisor(found, changes_right, (right if changes_right else left).sites)
     changes, folded = without_folded(all_changes(found), left, right, found)
-    differences = [*both.ports, *_grouped(changes, advisor)]
+    differences = [*both.ports, *_grouped(said_once(changes), advisor)]
     differences.sort(key=lambda each: each.severity)  # stable: within a severity, in the order of the network
     return DiffReport(
         a=left.name,
@@ -149,7 +150,8 @@ def _grouped(changes: Sequence[Change], advisor: Advisor) -> list[Difference]:
     groups: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
         advice = advisor.advice(change)
-        key = (change.severity, change.kind, change.left_value, change.right_value, change.impact)
+        values = (change.left_value, change.right_value) if change.ratio is None else (change.ratio,)
+        key = (change.severity, change.kind, *values, change.impact)
         lone = change.left or change.right
         alone = change.kind in ("missing", "extra") and lone is not None and is_weighted(lone)
         alike = advice if alone or change.kind == "wiring" else None

@@ -136,3 +136,37 @@ def test_a_factor_that_a_model_lacks_may_be_in_its_weights(factor: tuple[Path, P
     (difference,) = edgekit.diff(factor[0], module, inputs={"input": (1, 3, 8, 8)}).differences
     assert (difference.severity, difference.kind) == ("P2", "missing")
     assert "folded into the weights" in difference.impact
+
+
+WIDE = """\
+Input data 0 1 data 0=32 1=32 2=3
+Convolution stem 1 1 data a 0=16 1=3 3=2 4=1 5=1 6=432 9=1
+ConvolutionDepthWise dw1 1 1 a b 0=16 1=3 4=1 5=1 6=144 7=16 9=1
+Convolution pw1 1 1 b c 0=32 1=1 5=1 6=512 9=1
+ConvolutionDepthWise dw2 1 1 c d 0=32 1=3 3=2 4=1 5=1 6=288 7=32 9=1
+Convolution pw2 1 1 d e 0=64 1=1 5=1 6=2048 9=1
+ConvolutionDepthWise dw3 1 1 e f 0=64 1=3 4=1 5=1 6=576 7=64 9=1
+Convolution pw3 1 1 f g 0=64 1=1 5=1 6=4096 9=1
+Pooling pool 1 1 g h 0=1 4=1
+InnerProduct fc 1 1 h out 0=10 1=1 2=640
+"""
+NARROW = """\
+Input data 0 1 data 0=32 1=32 2=3
+Convolution stem 1 1 data a 0=8 1=3 3=2 4=1 5=1 6=216 9=1
+ConvolutionDepthWise dw1 1 1 a b 0=8 1=3 4=1 5=1 6=72 7=8 9=1
+Convolution pw1 1 1 b c 0=16 1=1 5=1 6=128 9=1
+ConvolutionDepthWise dw2 1 1 c d 0=16 1=3 3=2 4=1 5=1 6=144 7=16 9=1
+Convolution pw2 1 1 d e 0=32 1=1 5=1 6=512 9=1
+ConvolutionDepthWise dw3 1 1 e f 0=32 1=3 4=1 5=1 6=288 7=32 9=1
+Convolution pw3 1 1 f g 0=32 1=1 5=1 6=1024 9=1
+Pooling pool 1 1 g h 0=1 4=1
+InnerProduct fc 1 1 h out 0=10 1=1 2=320
+"""
+
+
+def test_another_width_throughout_is_one_difference(compare: Compare) -> None:
+    (difference,) = compare(WIDE, NARROW).differences
+    assert (difference.kind, difference.left.value, difference.count) == ("channels", "3 -> 16", 4)
+    assert "the left is 2 times as wide" in difference.impact
+    (difference,) = compare(NARROW, WIDE).differences
+    assert "the right is 2 times as wide" in difference.impact
