@@ -130,6 +130,10 @@ def export(name: str, folder: Path) -> Path:
     return target
 
 
+def _told(row: Row) -> dict[str, Any]:
+    return {key: getattr(row, key) for key in ("net", "layer", "type", "said", "seen", "floor")}
+
+
 def summary(rows: list[Row]) -> dict[str, Any]:
     """Return the figures over the layers that take part in half precision."""
     counted = [row for row in rows if row.kernel != Kernel.WIDE and not row.fault]
@@ -144,13 +148,9 @@ def summary(rows: list[Row]) -> dict[str, Any]:
             f"{row.net} {row.layer}" for row in counted if row.said is None and row.seen is not None
         ],
         "ratio_median": round(float(np.median(ratios)), 3) if ratios else None,
-        "ncnn_faults": [f"{row.net} {row.layer} ({row.type})" for row in rows if row.fault],
+        "ncnn_faults": [_told(row) for row in rows if row.fault],
         "not_in_half_precision": sum(row.kernel == Kernel.WIDE for row in rows),
-        "layers_outside": [
-            {"net": row.net, "layer": row.layer, "type": row.type, "said": row.said, "seen": row.seen}
-            for row in counted
-            if not row.told
-        ],
+        "layers_outside": [_told(row) for row in counted if not row.told],
     }
 
 
@@ -179,10 +179,11 @@ def main() -> None:
     document = {"schema": "edgekit.half-forecast/1", "precision": args.precision, "device": device.spec,
                 **summary(rows), "networks": nets_said}  # fmt: skip
     for key, value in document.items():
-        if key not in ("networks", "layers_outside"):
+        if key not in ("networks", "layers_outside", "ncnn_faults"):
             print(f"{key}: {value}")
-    for row in document["layers_outside"]:
-        print(f"  {row}")
+    for key in ("layers_outside", "ncnn_faults"):
+        for row in document[key]:
+            print(f"{key}: {row}")
     if args.json:
         write_json(document, args.json)
 

@@ -36,6 +36,8 @@ class BlobAlignment:
     method: Method
     confidence: float
     error: float
+    scale: float = 1.0
+    """What the blob holds over what PyTorch's tensor holds: a power of two where a repair changed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from edgekit.alignment.noise import LayerNoise, measure
 from edgekit.alignment.observe import integer_blobs
 from edgekit.alignment.scaled import ScaledCase, scaled_cases
 from edgekit.graph import Graph
+from edgekit.numerics.floors import Noise
 from edgekit.runtimes.trace import Array, Trace
 
 
@@ -44,7 +45,9 @@ def sample(graph: Graph, alignment: Alignment, trace: Trace, name: str) -> Sampl
         blobs[blob] = arrays[key]
     flow = Flow(trace)
     noise = measure(graph, alignment, flow)
-    return Sample(name, blobs, noise, scaled_cases(graph, alignment, flow))
+    plain = Sample(name, blobs, noise, scaled_cases(graph, alignment, flow))
+    scales = {blob: entry.scale for blob, entry in alignment.blobs.items() if entry.scale != 1.0}
+    return in_other_units(plain, scales) if scales else plain
 
 
 def _integers(graph: Graph, alignment: Alignment, trace: Trace) -> frozenset[str]:
@@ -55,3 +58,41 @@ def _integers(graph: Graph, alignment: Alignment, trace: Trace) -> frozenset[str
         if blob in alignment.blobs and trace.values[alignment.blobs[blob].value].dtype.kind in "iub"
     )
     return integer_blobs(graph, inputs)
+
+
+def in_other_units(plain: Sample, scales: Mapping[str, float]) -> Sample:
+    """Return the sample with blobs, and their noise, multiplied by powers of two (blob -> factor)."""
+
+    def times(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        return {
+            blob: array * np.float32(scales[blob]) if blob in scales else array
+            for blob, array in arrays.items()
+        }
+
+    def noise(found: Noise, blob: str) -> Noise:
+        factor = scales.get(blob, 1.0)
+        return Noise(
+            factor * found.rounding,
+            factor * found.conditioning,
+            factor * found.peak,
+            found.terms,
+            found.exact,
+        )
+
+    return Sample(
+        plain.name,
+        times(plain.blobs),
+        {
+            blob: LayerNoise(noise(each.isolated, blob), noise(each.propagated, blob))
+            for blob, each in plain.noise.items()
+        },
+        tuple(
+            ScaledCase(
+                case.layer,
+                times(case.inputs),
+                times(case.outputs),
+                {blob: noise(each, blob) for blob, each in case.noise.items()},
+            )
+            for case in plain.scaled
+        ),
+    )

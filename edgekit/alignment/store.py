@@ -61,6 +61,7 @@ def write(folder: Path, alignment: Alignment, samples: Sequence[Sample], digest:
                 "method": entry.method,
                 "confidence": entry.confidence,
                 "error": entry.error,
+                "scale": entry.scale,
                 "tensor": keys[blob],
             }
             for blob, entry in alignment.blobs.items()
@@ -88,9 +89,9 @@ def write(folder: Path, alignment: Alignment, samples: Sequence[Sample], digest:
 
 def _tensor_keys(alignment: Alignment) -> dict[str, str]:
     """Blob -> key of its tensor in the npz; blobs with equal value and layout share one."""
-    known: dict[tuple[int, Layout], str] = {}
+    known: dict[tuple[int, Layout, float], str] = {}
     return {
-        blob: known.setdefault((entry.value, entry.layout), f"t{len(known)}")
+        blob: known.setdefault((entry.value, entry.layout, entry.scale), f"t{len(known)}")
         for blob, entry in alignment.blobs.items()
     }
 
@@ -245,6 +246,7 @@ def _blob(blob: str, entry: Mapping[str, Any]) -> BlobAlignment:
         Method(entry["method"]),
         float(entry["confidence"]),
         float(entry["error"] or 0.0),
+        schema.typed(entry.get("scale", 1.0), float, "a scale"),
     )
 
 

@@ -82,7 +82,7 @@ def _one(
     graph: Graph, entry: LayerAlignment, sample: Sample, blob: str, precision: str, limit: float
 ) -> LayerForecast:
     layer = graph.layers[entry.index]
-    kernel = kernel_of(layer, precision)
+    kernel = kernel_of(layer, precision) if entry.anchors == layer.inputs else Kernel.CHAIN
     noise = sample.noise[blob]
     seen = predicted(layer, kernel, sample.blobs, blob, noise, precision)
     output = sample.blobs[blob]

@@ -7,7 +7,8 @@ STORED  blobs and weights are 16 bits wide, sums and functions are float32 (bf16
         without arithmetic; the norms, which add up in float32 whatever the options say)
 HALF    sums, too, are rounded to 11 bits after every step (`fmla.8h`)
 
-Layers that only move numbers round them once, where they come in.
+MOVED layers round numbers once, where they come in. A layer behind others that stand for no PyTorch tensor
+runs with them, as a CHAIN.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Kernel(StrEnum):
     STORED = "stored"
     HALF = "half"
     MOVED = "moved"
+    CHAIN = "chain"
 
 
 MOVES = frozenset(

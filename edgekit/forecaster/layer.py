@@ -39,6 +39,8 @@ def predicted(
     if kernel is Kernel.WIDE:
         u32 = UNITS["fp32"]
         return Outcome(max(noise.isolated.rounding, u32 * noise.isolated.peak))
+    if kernel is Kernel.CHAIN:
+        return _of_conditioning(noise, output, precision)
     if kernel is Kernel.MOVED:
         return _of_rounding(output, precision)
     if not _broken_weights(layer, precision):
@@ -72,6 +74,8 @@ def _of_rounding(output: Array, precision: str) -> Outcome:
 
 
 def _of_conditioning(noise: LayerNoise, output: Array, precision: str) -> Outcome:
+    if state_of(rounded(output, precision)) is not State.FINITE:
+        return Outcome(None, State.INF)
     alone, u = noise.isolated, UNITS[precision]
     return Outcome(max(alone.conditioning * u / UNITS["fp32"], _half_step(largest(output), u)))
 

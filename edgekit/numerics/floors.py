@@ -15,6 +15,8 @@ E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once do
                              (Higham, Accuracy and Stability of Numerical Algorithms, ch. 4): poolings
                              and norms, whose E_t PyTorch keeps small by summing in blocks or in double.
 
+2 or 4 u16 max|y|             the input and the result are rounded; a function in fp16 arithmetic (a tanh is
+                             an exponential and a division) rounds in between too: up to 2.7 were measured.
 2 u16 sqrt(K) max|y|         the same of the K products behind an element, where ncnn sums them in fp16
                              registers (`fmla.8h`): fp16 arithmetic only. fp16 and bf16 *storage* sum in fp32.
                              Winograd kernels sum transformed inputs that cancel: measured on a Cortex-A76's
@@ -49,6 +51,7 @@ LEAST = {"fp32": 0.0, "fp16": 2.0**-24, "fp16-storage": 2.0**-24, "bf16": 0.0}
 SUMS_IN_FP16 = "fp16"
 """The precision whose sums are rounded to 11 bits after every step."""
 
+STEPS_IN_FP16 = 4.0
 WINOGRAD = 4.0
 ACCUMULATION = 64.0
 CONDITIONING = 4.0
@@ -92,10 +95,17 @@ def floor(noise: Noise, precision: str = "fp32", sums: Sums | None = None) -> fl
         ACCUMULATION * max(noise.rounding, u32 * noise.peak),
         CONDITIONING * noise.conditioning * max(u, stored) / u32,
         2 * u32 * float(np.sqrt(noise.terms)) * noise.peak,
-        (2 * u * noise.peak) if precision != "fp32" else 0.0,
+        _of_results(precision) * u * noise.peak,
         0.0 if sums is None or precision != SUMS_IN_FP16 else _of_fp16_sums(noise, sums),
         LEAST[precision],
     )
+
+
+def _of_results(precision: str) -> float:
+    """How many roundings stand behind a number that is stored in half precision."""
+    if precision == "fp32":
+        return 0.0
+    return STEPS_IN_FP16 if precision == SUMS_IN_FP16 else 2.0
 
 
 def _of_fp16_sums(noise: Noise, sums: Sums) -> float:

@@ -1,6 +1,6 @@
 """Repair: keep out of half precision what half precision breaks, and nothing else."""
 
-from edgekit.repairer.model import Cost, Keep, Kept, Price, Repair, Trial, with_repair
+from edgekit.repairer.model import Cost, Keep, Kept, Price, Repair, Rescaled, Trial, with_repair
 from edgekit.repairer.repair import DEFAULT_DEVICE, NotRepairable, repair
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "NotRepairable",
     "Price",
     "Repair",
+    "Rescaled",
     "Trial",
     "repair",
     "with_repair",

@@ -8,7 +8,9 @@ from enum import IntEnum
 from typing import Any
 
 from edgekit import schema
-from edgekit.alignment.model import LayerAlignment
+from edgekit.alignment.model import Alignment, LayerAlignment
+from edgekit.graph import Graph
+from edgekit.repairer.rescaling import Rescaling
 from edgekit.runtimes.trace import Source
 from edgekit.verifier import LayerResult, VerifyReport
 
@@ -41,6 +43,20 @@ class Kept:
     type: str
     keep: Keep
     why: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rescaled:
+    """A layer kept in fp16 by an exact change of scale: its weights times 2^-exponent, the next ones' times
+    2^exponent.
+    """
+
+    index: int
+    name: str
+    type: str
+    exponent: int
+    consumers: tuple[str, ...]
     source: Source | None = None
 
 
@@ -103,6 +119,7 @@ class Repair:
     diff: tuple[str, ...] = ()
     widened: int = 0
     price: Price | None = None
+    rescaled: tuple[Rescaled, ...] = ()
 
     @property
     def needed(self) -> bool:
@@ -133,6 +150,7 @@ class Repair:
             "needed": self.needed,
             "kept": [self._kept_json(each) for each in self.kept],
             "widened": self.widened,
+            "rescaled": schema.to_json(self.rescaled),
             "trials": [{**schema.to_json(each), "holds": each.holds} for each in self.trials],
             "price": schema.to_json(self.price),
             "diff": list(self.diff),
@@ -145,6 +163,13 @@ def _error(layer: LayerResult) -> float | str | None:
     if layer.isolated is not None:
         return layer.isolated.max_abs
     return None if layer.finding is None else layer.finding.value
+
+
+def rescaled_layer(alignment: Alignment, graph: Graph, change: Rescaling) -> Rescaled:
+    """Return a change of scale as what is told of it."""
+    entry = alignment.layers[change.producer]
+    consumers = tuple(graph.layers[index].name for index in change.consumers)
+    return Rescaled(entry.index, entry.name, entry.type, change.exponent, consumers, entry.source)
 
 
 def kept(entry: LayerAlignment, keep: Keep, why: str) -> Kept:

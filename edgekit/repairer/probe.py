@@ -33,19 +33,21 @@ class Prober:
         samples: Sequence[Sample],
         outputs: Mapping[str, str],
         progress: Report,
+        first: int = 0,
     ) -> None:
         self.artefact = artefact
         self.alignment = alignment
         self.samples = samples
         self.outputs = outputs
         self.trials: list[Trial] = []
+        self._first = first
         self._limits = Limits(artefact.graph, alignment, samples, artefact.precision, artefact.stored)
         self._progress = progress
 
     def alone(self, what: str, masks: Masks, indices: Iterable[int]) -> frozenset[int]:
         """Return which of the layers (old indices) still fail alone with these masks."""
         wanted = sorted(indices)
-        self._progress(f"trial {len(self.trials) + 1}: {what}")
+        self._progress(f"trial {self._number()}: {what}")
         with scratch.folder("edgekit-repair") as folder:
             masked, artefact = self._write(masks, folder)
             alignment, samples = self._carried(masked)
@@ -56,7 +58,7 @@ class Prober:
 
     def whole(self, what: str, masks: Masks) -> tuple[str, ...]:
         """Return the outputs that are off in a run of the whole model with these masks."""
-        self._progress(f"trial {len(self.trials) + 1}: {what}")
+        self._progress(f"trial {self._number()}: {what}")
         with scratch.folder("edgekit-repair") as folder:
             _, artefact = self._write(masks, folder)
             failing = self._outputs_failing(artefact)
@@ -100,9 +102,13 @@ class Prober:
                     break
         return tuple(failing)
 
+    def _number(self) -> int:
+        """Of the next trial; `first` ran before these."""
+        return self._first + len(self.trials) + 1
+
     def _note(self, what: str, masks: Masks, failing: Sequence[str]) -> None:
         names = {self.alignment.layers[index].name: int(keep) for index, keep in masks.items()}
-        self.trials.append(Trial(len(self.trials) + 1, what, names, tuple(failing)))
+        self.trials.append(Trial(self._number(), what, names, tuple(failing)))
 
 
 def masked_artefact(artefact: Artefact, masked: Masked, param: Path, weights: Path) -> Artefact:

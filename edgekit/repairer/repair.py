@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit import scratch
@@ -14,15 +14,17 @@ from edgekit.alignment.sample import Sample
 from edgekit.bundle import Bundle, open_bundle
 from edgekit.devices import Device, open_device
 from edgekit.errors import UserError, did_you_mean
-from edgekit.forecaster import LayerForecast, Risk, forecast_graph
+from edgekit.forecaster import LayerForecast
 from edgekit.formats import ncnn as ncnn_format
-from edgekit.graph import Graph
 from edgekit.numerics.halves import LARGEST
 from edgekit.repairer.masking import Masked, carried_alignment, carried_samples, with_masks
-from edgekit.repairer.model import Keep, Kept, Repair, kept
+from edgekit.repairer.model import Keep, Kept, Repair, kept, rescaled_layer
 from edgekit.repairer.price import price
 from edgekit.repairer.probe import Prober, masked_artefact
+from edgekit.repairer.rescaling import told_of
+from edgekit.repairer.scales import Changed, Progress, change_scales
 from edgekit.repairer.search import Hopeless, search
+from edgekit.repairer.subject import Subject, told_by
 from edgekit.repairer.write import param_diff, write_bundle
 from edgekit.verifier import Artefact, LayerResult, Status, VerifyReport
 from edgekit.verifier.storage import narrow_weights
@@ -38,21 +40,6 @@ class NotRepairable(UserError):
     """No feature mask makes this bundle right on the device."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Subject:
-    """What is repaired, and all that is known of it."""
-
-    bundle: Bundle
-    graph: Graph
-    alignment: Alignment
-    samples: Sequence[Sample]
-    fingerprint: str
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        return {output.blob: output.name for output in self.bundle.manifest.outputs}
-
-
 def repair(
     bundle: str | os.PathLike[str] | Bundle,
     output: str | os.PathLike[str],
@@ -61,7 +48,7 @@ def repair(
     device: str | Device = DEFAULT_DEVICE,
     timed_on: str | Device | None = None,
     threads: int = 1,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Progress = lambda step: None,
 ) -> Repair:
     """Find the smallest set of layers to keep out of half precision and write the bundle that has them so.
 
@@ -90,42 +77,57 @@ def repair(
     _check_half(before)
     if before.passed:
         return Repair(str(subject.bundle.path), precision, before, before, (), ())
-    prober = Prober(artefact, subject.alignment, subject.samples, subject.outputs, progress)
-    failing = [layer for layer in before.layers if layer.status is Status.FAIL]
-    told = _told(subject, precision)
+    with scratch.folder("edgekit-repair") as folder:
+        changed = change_scales(subject, artefact, before, folder, progress)
+        found, masks = _with_masks(subject, changed, before, progress)
+        return _finish(subject, changed, masks, found, Path(output), real, progress)
+
+
+def _with_masks(
+    subject: Subject, changed: Changed, before: VerifyReport, progress: Progress
+) -> tuple[Repair, Mapping[int, Keep]]:
+    """Search the masks for what an exact change of scale does not cure."""
+    now = changed.subject
+    told = told_by(now, changed.artefact.precision)
+    failing = [layer for layer in before.layers if layer.index in changed.left]
+    prober = Prober(
+        changed.artefact, now.alignment, now.samples, now.outputs, progress, first=len(changed.trials)
+    )
     try:
         masks = search(prober, [layer.index for layer in failing], _beyond(told, failing))
     except Hopeless as error:
         raise NotRepairable(str(error), f"see: edgekit verify {subject.bundle.path}") from None
     found = Repair(
-        str(subject.bundle.path),
-        precision,
-        before,
-        before,
-        _kept(subject, told, failing, masks),
-        tuple(prober.trials),
+        source=str(subject.bundle.path),
+        precision=changed.artefact.precision,
+        before=before,
+        after=before,
+        kept=_kept(now, told, failing, masks),
+        trials=(*changed.trials, *prober.trials),
+        rescaled=tuple(rescaled_layer(subject.alignment, subject.graph, each) for each in changed.changes),
     )
-    return _finish(subject, artefact, masks, found, Path(output), real, progress)
+    return found, masks
 
 
 def _finish(
-    subject: _Subject,
-    artefact: Artefact,
+    subject: Subject,
+    changed: Changed,
     masks: Mapping[int, Keep],
     found: Repair,
     output: Path,
     real: Device | None,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> Repair:
     """Verify the repaired files whole and layer by layer; write and price them only when they pass."""
-    masked = with_masks(subject.graph, masks)
-    alignment = carried_alignment(masked, subject.alignment)
-    samples = carried_samples(masked, subject.samples)
+    now, artefact = changed.subject, changed.artefact
+    masked = with_masks(now.graph, masks)
+    alignment = carried_alignment(masked, now.alignment)
+    samples = carried_samples(masked, now.samples)
     progress("verifying the repaired bundle")
-    after = _verified(subject, artefact, masked, alignment, samples, str(output))
-    result = replace(
-        found, after=after, diff=param_diff(subject.graph, masked.graph), widened=len(masked.widened)
-    )
+    after = _verified(now, artefact, masked, alignment, samples, str(output))
+    lines = [line for change in changed.changes for line in told_of(subject.graph, change)]
+    diff = (*lines, *param_diff(subject.graph, masked.graph))
+    result = replace(found, after=after, diff=diff, widened=len(masked.widened))
     if not after.passed:
         wrong = ", ".join(
             (*after.culprits, *(out.name for out in after.outputs if out.status is Status.FAIL))
@@ -135,18 +137,18 @@ def _finish(
             f"see: edgekit verify {subject.bundle.path}",
         )
     known = (alignment, samples, subject.fingerprint)
-    written = write_bundle(output, subject.bundle, masked.graph, known, result.kept, result.precision)
+    written = write_bundle(output, subject.bundle, masked.graph, known, result)
     progress("counting what it costs")
     cost = price((subject.graph, subject.bundle.path), (masked, written), samples[0], artefact.device, real)
     return replace(result, bundle=str(written), price=cost)
 
 
-def _open(bundle: str | os.PathLike[str] | Bundle) -> _Subject:
+def _open(bundle: str | os.PathLike[str] | Bundle) -> Subject:
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     graph = ncnn_format.read(opened.param, opened.bin)
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened.path)
-    return _Subject(opened, graph, alignment, samples, fingerprint)
+    return Subject(opened, graph, alignment, samples, fingerprint)
 
 
 def _check_half(report: VerifyReport) -> None:
@@ -158,20 +160,13 @@ def _check_half(report: VerifyReport) -> None:
         )
 
 
-def _told(subject: _Subject, precision: str) -> Mapping[int, LayerForecast]:
-    """Return the forecast of every layer that it calls at risk, by index."""
-    stored = narrow_weights(subject.graph, subject.bundle.manifest.precision)
-    found = forecast_graph(subject.graph, subject.alignment, subject.samples, precision, stored)
-    return {layer.index: layer for layer in found.layers if layer.risk is not Risk.NONE}
-
-
 def _beyond(told: Mapping[int, LayerForecast], failing: Sequence[LayerResult]) -> list[int]:
     """Those of the layers that read, write or multiply by a number that fp16 cannot hold."""
     return [layer.index for layer in failing if layer.index in told and not told[layer.index].inside]
 
 
 def _kept(
-    subject: _Subject,
+    subject: Subject,
     told: Mapping[int, LayerForecast],
     failing: Sequence[LayerResult],
     masks: Mapping[int, Keep],
@@ -196,7 +191,7 @@ def _why(layer: LayerResult | None, forecast: LayerForecast | None) -> str:
 
 
 def _verified(
-    subject: _Subject,
+    subject: Subject,
     artefact: Artefact,
     masked: Masked,
     alignment: Alignment,

@@ -32,7 +32,7 @@ def search(prober: Prober, culprits: Collection[int], beyond: Collection[int]) -
         Hopeless: some layer, or an output, is wrong with every mask.
     """
     masks = _for_culprits(prober, culprits, frozenset(beyond))
-    what = "the outputs with these masks" if masks else "the outputs as they are"
+    what = "the outputs with these masks" if masks else "the outputs without a mask"
     if not prober.whole(what, masks):
         return masks
     return _for_outputs(prober, masks)

@@ -16,7 +16,7 @@ from edgekit.bundle import BIN_FILE, LOG_FILE, MANIFEST_FILE, PARAM_FILE, Bundle
 from edgekit.formats import ncnn
 from edgekit.formats.ncnn.param import dump_param
 from edgekit.graph import Graph
-from edgekit.repairer.model import Kept
+from edgekit.repairer.model import Repair
 from edgekit.schema import to_json, write_json
 
 
@@ -25,8 +25,7 @@ def write_bundle(
     source: Bundle,
     graph: Graph,
     known: tuple[Alignment, Sequence[Sample], str],
-    kept: Sequence[Kept],
-    precision: str,
+    repair: Repair,
 ) -> Path:
     """Write the bundle whole or not at all; `known` is alignment, samples and the trace's fingerprint.
 
@@ -40,8 +39,12 @@ def write_bundle(
             shutil.copyfile(source.path / LOG_FILE, folder / LOG_FILE)
         repaired = {
             "from": {name: source.manifest.files.get(name) for name in (PARAM_FILE, BIN_FILE)},
-            "for": precision,
-            "kept": [{"layer": each.name, "type": each.type, "mask": int(each.keep)} for each in kept],
+            "for": repair.precision,
+            "kept": [{"layer": each.name, "type": each.type, "mask": int(each.keep)} for each in repair.kept],
+            "rescaled": [
+                {"layer": each.name, "exponent": -each.exponent, "then": each.consumers}
+                for each in repair.rescaled
+            ],
         }
         manifest = replace(
             source.manifest,

@@ -115,16 +115,25 @@ def _repair(repair: Json, folder: Path | None) -> Markup:
     ]
     count = len(repair["kept"])
     title = "One layer is" if count == 1 else f"{count} layers are"
+    table = tag("div", tag("table", _head(heads), tag("tbody", *kept), class_="half"), class_="scroll")
     return tag(
         "section",
         tag("h2", "The repair"),
+        *(_rescaled(each, folder) for each in repair["rescaled"]),
         tag("p", f"{title} kept out of half precision, found in {len(trials)} trials on the device."),
-        tag("div", tag("table", _head(heads), tag("tbody", *kept), class_="half"), class_="scroll"),
+        table if kept else None,
         tag("ol", *trials, class_="trials"),
         _price(repair.get("price")),
         tag("h3", "What changed in the .param"),
         tag("pre", *(_line(line) for line in repair["diff"]), class_="diff"),
     )
+
+
+def _rescaled(each: Json, folder: Path | None) -> Markup:
+    """A layer that an exact change of scale keeps in fp16."""
+    exponent, then = each["exponent"], ", ".join(each["consumers"])
+    what = f" stays in fp16: its weights times 2^-{exponent}, those of {then} times 2^{exponent}; from "
+    return tag("p", tag("code", each["name"]), what, tag("span", _origin(each.get("source"), folder)))
 
 
 def _origin(source: Json | None, folder: Path | None) -> str:

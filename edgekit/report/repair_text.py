@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.repairer import Kept, Price, Repair
+from edgekit.repairer import Kept, Price, Repair, Rescaled
 from edgekit.report import verify_words as words
 from edgekit.report.price_rows import price_rows
 from edgekit.report.terminal import Terminal
@@ -21,6 +21,10 @@ def repair_text(repair: Repair, terminal: Terminal | None = None, folder: Path |
         return "\n".join(page.nothing()) + "\n"
     sections = (page.finding(), page.kept(), page.facts(), page.diff())
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _layers(count: int) -> str:
+    return "1 layer is" if count == 1 else f"{count} layers are"
 
 
 def _trials(count: int) -> str:
@@ -46,15 +50,26 @@ class _Page:
         repair = self.repair
         count, total = len(repair.kept), len(repair.before.layers)
         are = "is" if count == 1 else "are"
-        line = f"REPAIRED: {count} of {total} layers {are} kept out of half precision, and the model passes"
+        parts = [f"{count} of {total} layers {are} kept out of half precision"] if count else []
+        if repair.rescaled:
+            parts.append(f"{_layers(len(repair.rescaled))} brought into the range of fp16, exactly")
+        line = f"REPAIRED: {', '.join(parts)}, and the model passes"
         lines = [self.terminal.paint(each, "bold", "green") for each in self.terminal.wrap(line, "", "  ")]
         return [*lines, *self.terminal.wrap(f"before: {words.verdict(repair.before)}", "", "  ")]
 
     def kept(self) -> list[str]:
-        lines: list[str] = []
-        for each in self.repair.kept:
-            lines += ([""] if lines else []) + self._kept(each)
-        return lines
+        blocks = [self._rescaled(each) for each in self.repair.rescaled]
+        blocks += [self._kept(each) for each in self.repair.kept]
+        return [line for number, block in enumerate(blocks) for line in ([""] if number else []) + block]
+
+    def _rescaled(self, each: Rescaled) -> list[str]:
+        then = ", ".join(each.consumers)
+        what = f"its weights times 2^-{each.exponent}, those of {then} times 2^{each.exponent}"
+        return [
+            self.terminal.paint(f"{each.name} ({each.type}): stays in fp16", "bold"),
+            *self.terminal.wrap(f"from {words.origin(each.source, self.folder)}", "  ", "       "),
+            *self.terminal.wrap(f"{what}: powers of two, no digit changes", "  ", "  "),
+        ]
 
     def _kept(self, each: Kept) -> list[str]:
         head = f"{each.name} ({each.type}): 31={int(each.keep)}"
