@@ -206,7 +206,7 @@ def _agrees(graph: Graph, blobs: Mapping[str, object], folder: Path) -> bool:
     ncnn.write(graph, param, weights)
     case = Case("a", {"in0": Feed(np.asarray(blobs["in0"]))}, ("2",))
     try:
-        reply = run_cases(DEVICE, param, weights, [case], PRECISIONS["fp16"], timeout_s=2.0)
+        reply = run_cases(DEVICE, param, weights, [case], PRECISIONS["fp16"], timeout_s=1.0)
     except (WorkerCrashed, WorkerError, DeviceTimeout):  # dying, ncnn may wait for its own lock for ever
         return False
     wanted = np.asarray(blobs["2"])
