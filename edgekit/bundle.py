@@ -255,7 +255,7 @@ def _range(low: float, high: float) -> tuple[float, float]:
 
 def _plain_name(name: str) -> str:
     """A file of a bundle lies in the bundle: no folder, no way out of it."""
-    if not name or Path(name).name != name or "\\" in name:
+    if not name or Path(name).name != name or name == ".." or "\\" in name:
         raise ValueError(f"'{name}' is not a plain file name")
     return name
 

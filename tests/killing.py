@@ -81,7 +81,8 @@ def kill(place: Path, arguments: list[str], number: signal.Signals, longest_s: f
     code, line = SIGNALS[number]
     if process.returncode not in _FINISHED:
         assert (process.returncode, err) == (code, line), said
-        assert digests(place / "bundle") == before, said
+        if arguments[0] != "export":  # which may be killed when its own bundle is in place already
+            assert digests(place / "bundle") == before, said
     assert open_bundle(place / "bundle").changed_files() == (), said
     for _ in range(100):
         left = still_running(place)

@@ -58,7 +58,9 @@ class OnnxRuntime:
                 exposed.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            raise UserError(f"onnxruntime cannot load the model: {_first_line(error)}") from None
+            raise UserError(
+                f"onnxruntime cannot load the model: {_first_line(error)}", "export the .onnx file again"
+            ) from None
 
     def record(self, inputs: Mapping[str, Array]) -> Trace:
         """Run once; the trace's operations are named `onnx.Conv` and so on.

@@ -154,6 +154,8 @@ def settled(
     route = route or recipe.route or ("onnx" if onnx else ROUTES[0])
     if onnx and route != "onnx":
         raise UserError("an ONNX file cannot go by the pnnx route", "leave --route out")
+    if recipe.seed is not None and not 0 <= recipe.seed < 2**32:
+        raise UserError(f"{recipe.seed} is not a seed", "give a whole number from 0 to 4294967295")
     given = {each.name: each for each in inputs}
     known = tuple(given.pop(each.name, each) for each in recipe.inputs)
     if weights.path is None and recipe.weights is not None:

@@ -58,7 +58,7 @@ def _read(path: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # a damaged pickle can raise anything
-        objects = "Unsupported global" in str(error)
+        objects = "unsupported global" in str(error).lower()
         raise UserError(
             f"'{path}' holds Python objects, which are not loaded because they could run code"
             if objects

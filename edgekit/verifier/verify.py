@@ -184,9 +184,10 @@ def check_matches(graph: Graph, alignment: Alignment, path: Path) -> None:
     """Raise `UserError` when the alignment was made for another .param."""
     mine = [(layer.type, layer.name) for layer in graph.layers]
     theirs = [(layer.type, layer.name) for layer in alignment.layers]
-    blobs = {blob for layer in alignment.layers for blob in (*layer.outputs, *layer.anchors)}
+    blobs = {blob for layer in alignment.layers for blob in layer.outputs}
+    anchors = {blob for layer in alignment.layers for blob in layer.anchors}
     numbered = [layer.index for layer in alignment.layers] == list(range(len(graph)))
-    if mine != theirs or not numbered or not blobs <= graph.blobs.keys():
+    if mine != theirs or not numbered or not anchors <= blobs <= graph.blobs.keys():
         raise UserError(
             f"the layers of '{path / PARAM_FILE}' are not those that alignment.json describes",
             "export the model again, or compare the two with: edgekit diff",
