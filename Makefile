@@ -22,7 +22,7 @@ demo: setup
 	@$(BIN)/python benchmarks/demo.py
 
 test: setup system
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check

@@ -3,8 +3,8 @@
     python -m tests.docs.pages [--write] PAGE.md ...
 
 A fenced block after a line that ends with `` `NAME`: `` is the content of that file. In a `console` block a
-line after `$ ` is typed, and what follows it is what it prints: numbers and grades may differ, `[...]` stands
-for anything in a line, and a line `[...]` for any lines. `$ COMMAND  # exit 1` says what status it ends with,
+line after `$ ` is typed, and what follows it is what it prints: numbers, units of time and grades may differ,
+`[...]` stands for anything in a line, and a line `[...]` for any lines. `$ COMMAND  # exit 1` says what status it ends with,
 0 where it says nothing.
 `--write` puts what was printed into the page where it is not what the page says.
 """
@@ -25,6 +25,7 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE_NAME = re.compile(r"`([\w./-]+)`:\s*\Z")
 _STATUS = re.compile(r"\s+# exit (\d+)$")
 _NUMBER = re.compile(r"[-+]?\d[\d,.]*(?:e[-+]?\d+)?")
+_TIME = re.compile(r"(?<=# )(?:ns|us|ms|s)\b")
 _GRADE = re.compile(r"(?<=grade )[A-D]|(?<=\s)[A-D]$")
 _MACHINE = re.compile(
     r"(?<=local: ).*|(?<=^  system     ).*"
@@ -97,8 +98,8 @@ def agrees(expected: str, printed: str) -> bool:
 
 
 def _plain(text: str) -> list[str]:
-    lines = [" ".join(_NUMBER.sub("#", _GRADE.sub("#", line.rstrip())).split()) for line in text.splitlines()]
-    return [line for line in lines if line]
+    lines = [_NUMBER.sub("#", _GRADE.sub("#", line.rstrip())) for line in text.splitlines()]
+    return [" ".join(_TIME.sub("s", line).split()) for line in lines if line]
 
 
 def _matches(expected: list[str], printed: list[str]) -> bool:
