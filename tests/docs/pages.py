@@ -4,8 +4,8 @@
 
 A fenced block after a line that ends with `` `NAME`: `` is the content of that file. In a `console` block a
 line after `$ ` is typed, and what follows it is what it prints: numbers, units of time and grades may differ,
-`[...]` stands for anything in a line, and a line `[...]` for any lines. `$ COMMAND  # exit 1` says what status it ends with,
-0 where it says nothing.
+`[...]` stands for anything in a line, and a line `[...]` for any lines. `$ COMMAND  # exit 1` says what
+status it ends with, 0 where it says nothing.
 `--write` puts what was printed into the page where it is not what the page says.
 """
 
