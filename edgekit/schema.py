@@ -39,10 +39,12 @@ def to_json(value: object) -> Any:
     Raises:
         TypeError: a type that has no place in JSON.
     """
-    if value is None or (isinstance(value, bool | str | int) and not isinstance(value, enum.Enum)):
-        return value
     if isinstance(value, enum.Enum):
         return to_json(value.value)
+    if isinstance(value, str):
+        return _unicode(value)
+    if value is None or isinstance(value, bool | int):
+        return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -50,7 +52,7 @@ def to_json(value: object) -> Any:
     if isinstance(value, Mapping):
         return {_to_key(key): to_json(item) for key, item in value.items()}
     if isinstance(value, PurePath):
-        return value.as_posix()
+        return _unicode(value.as_posix())
     if isinstance(value, Set):
         return sorted(to_json(item) for item in value)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
@@ -69,6 +71,15 @@ def _to_key(key: object) -> str:
     return str(plain)
 
 
+def _unicode(text: str) -> str:
+    """Return text that UTF-8 has: names of files may hold bytes that the locale could not decode."""
+    if text.isascii():
+        return text
+    with contextlib.suppress(UnicodeEncodeError):  # half a character, from somebody's JSON
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def dumps(value: object) -> str:
     """Return `value` as indented JSON text with a final newline, in strict JSON (no NaN, no Inf)."""
     return json.dumps(to_json(value), indent=2, allow_nan=False, ensure_ascii=True) + "\n"
@@ -81,7 +92,7 @@ def write_json(value: object, path: str | os.PathLike[str]) -> Path:
 
 def write_text(text: str, path: str | os.PathLike[str]) -> Path:
     """Write `text` as UTF-8 to `path`; see `write_bytes`."""
-    return write_bytes(text.encode("utf-8"), path)
+    return write_bytes(_unicode(text).encode("utf-8"), path)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -14,59 +14,25 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import io
 import multiprocessing
 import os
-import resource
-import shutil
 import signal
 import sys
 import tempfile
 import time
-import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
-from random import Random
 from types import FrameType
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from commands import SUBJECTS
-from damage import KINDS
+from case import LIMIT_S, Case, Hangs, Pick, described, run_case
 from material import make
 
-MEMORY_BYTES = 2 << 30
-"""What a case may take beside what the loaded packages have mapped."""
-
-LIMIT_S = 60.0
-"""A case that takes longer hangs. One that does harm to nothing may run a whole export."""
-
-REFUSAL_S = 20.0
-"""A refusal that takes longer is a bad answer; one by ncnn or pnnx needs a process of theirs."""
-
-_PYTORCHS_CACHE = "torchinductor_"
-"""PyTorch's own folder in TMPDIR, one for all its processes."""
-
-_RESULTS = ("result.json", "result.html", "result.xml", "back.safetensors")
-
-
-@dataclass
-class Case:
-    """One damaged file and what the command said to it."""
-
-    seed: int
-    command: str = ""
-    damage: str = ""
-    answer: str = "not run"
-    said: str = ""
-    faults: list[str] = field(default_factory=list)
-    duration_s: float = 0.0
-
-
-class Hangs(BaseException):
-    """The time limit of one case; no `except Exception` holds it up."""
+from edgekit.schema import write_json
 
 
 def main() -> int:
@@ -79,40 +45,29 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only subjects whose file contains this text")
     parser.add_argument("--cheap", action="store_true", help="leave out what needs PyTorch or a bench")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--json", type=Path, help="where the summary goes, or nowhere")
     parser.add_argument("--material", type=Path, help="where the sound files are, or are to be made")
     args = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = args.material or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuzz-")))
         make(folder.resolve())
-        pick = _Pick(folder.resolve(), args.only, args.cheap)
+        pick = Pick(folder.resolve(), args.only, args.cheap)
         if args.seed is not None:
             return _show(next(_run(pick, [args.seed], 1)))
         began_s = time.monotonic()
         seeds = range(args.first, args.first + args.count)
         cases = [_told(case) for case in _run(pick, seeds, args.jobs)]
-        return _sum_up(cases, time.monotonic() - began_s)
-
-
-@dataclass(frozen=True)
-class _Pick:
-    """What all processes share: the sound files, and which subjects to take."""
-
-    folder: Path
-    only: str
-    cheap: bool
-
-    def subjects(self) -> tuple[list[object], list[float]]:
-        chosen = [each for each in SUBJECTS if self.only in each.file]
-        if self.cheap:
-            dear = ("export", "weights", "bench", "--model")
-            chosen = [each for each in chosen if not any(word in each.commands[0] for word in dear)]
-        return list(chosen), [each.weight for each in chosen]
+        document = _summary(cases, seeds, time.monotonic() - began_s)
+        _print(document)
+        if args.json:
+            write_json(document, args.json)
+        return 1 if document["bad"] else 0
 
 
 # --- processes ---------------------------------------------------------------------------------------------
 
 
-def _run(pick: _Pick, seeds: range | list[int], jobs: int) -> Iterator[Case]:
+def _run(pick: Pick, seeds: range | list[int], jobs: int) -> Iterator[Case]:
     """Yield the cases as they end, from `jobs` processes that are replaced when they die or hang."""
     _load_everything()
     pending = collections.deque(seeds)
@@ -154,7 +109,7 @@ def _load_everything() -> None:
 class _Slot:
     """A child process and the case that it has."""
 
-    def __init__(self, pick: _Pick) -> None:
+    def __init__(self, pick: Pick) -> None:
         self._pick = pick
         self._begin()
         self.busy = False
@@ -190,7 +145,7 @@ class _Slot:
         code = self._process.exitcode
         self._begin()
         self.busy = False
-        case = Case(self._seed, *_described(self._pick, self._seed))
+        case = Case(self._seed, *described(self._pick, self._seed))
         case.answer, case.faults = "bad", [f"{fault} (exit code {code})"]
         return case
 
@@ -199,163 +154,16 @@ class _Slot:
         self._process.join()
 
 
-def _serve(pick: _Pick, pipe: Connection) -> None:
+def _serve(pick: Pick, pipe: Connection) -> None:
     signal.signal(signal.SIGALRM, _on_alarm)
     while True:
         seed = pipe.recv()
         with tempfile.TemporaryDirectory(prefix="fuzz-case-") as folder:
-            pipe.send(_case(pick, seed, Path(folder).resolve()))
+            pipe.send(run_case(pick, seed, Path(folder).resolve()))
 
 
 def _on_alarm(number: int, frame: FrameType | None) -> None:
     raise Hangs
-
-
-# --- one case ----------------------------------------------------------------------------------------------
-
-
-def _case(pick: _Pick, seed: int, scratch: Path) -> Case:
-    place = scratch / "here"
-    case = Case(seed)
-    case.command, case.damage = _prepare(pick, seed, place)
-    before = {path.name for path in place.iterdir()}
-    began_s = time.monotonic()
-    with _elsewhere(place, scratch / "tmp"):
-        code, out, err = _command(case.command, scratch)
-    case.duration_s = time.monotonic() - began_s
-    case.answer = _answer(code)
-    case.said = err or out
-    case.faults += _faults(code, out, err, case.duration_s)
-    case.faults += [f"left behind: {each}" for each in _left_behind(place, before, code)]
-    left = [each.name for each in (scratch / "tmp").iterdir()]
-    case.faults += [f"left in TMPDIR: {name}" for name in left if not name.startswith(_PYTORCHS_CACHE)]
-    return case
-
-
-@contextlib.contextmanager
-def _elsewhere(folder: Path, temporary: Path) -> Iterator[None]:
-    """Work in a folder, with a folder for temporary files that shows what is left in it."""
-    temporary.mkdir()
-    tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir("/")
-        del os.environ["TMPDIR"]
-        tempfile.tempdir = None
-
-
-def _described(pick: _Pick, seed: int) -> tuple[str, str]:
-    with tempfile.TemporaryDirectory(prefix="fuzz-case-") as folder:
-        return _prepare(pick, seed, Path(folder) / "here")
-
-
-def _prepare(pick: _Pick, seed: int, place: Path) -> tuple[str, str]:
-    """Copy the sound files, damage one of them; return the command and what was done."""
-    random = Random(seed)
-    subjects, weights = pick.subjects()
-    (subject,) = random.choices(subjects, weights)
-    shutil.copytree(pick.folder, place, symlinks=True)
-    shutil.copytree(place / "bundle", place / "sound")
-    change = random.choice(KINDS[subject.kind])
-    what = change(place / subject.file, random)
-    return random.choice(subject.commands), f"{subject.file}: {change.__name__}: {what}"
-
-
-def _command(command: str, scratch: Path) -> tuple[int | str, str, str]:
-    """Run a command line in this process; return its exit code, or the name of what it raised."""
-    from edgekit.cli.main import main as edgekit
-
-    _limit_memory()
-    out, err = scratch / "out", scratch / "err"
-    with _redirected(out, err):
-        try:
-            signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
-            words = command.split()
-            code: int | str = _pnnx(*words[1:]) if words[0] == "pnnx" else edgekit(words)
-        except Hangs:
-            code = "hangs"
-        except BaseException as error:
-            code = type(error).__name__
-            traceback.print_exc()
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    return code, out.read_text("utf-8", "replace"), err.read_text("utf-8", "replace")
-
-
-def _pnnx(param: str, binary: str) -> int:
-    """Read pnnx's own files as the ladder does, with the answer that a command would give."""
-    from edgekit.cli.failures import exit_code_of
-    from edgekit.formats import pnnx
-
-    try:
-        pnnx.dumps(pnnx.read(param, binary))
-    except Exception as error:
-        return exit_code_of(error)
-    return 0
-
-
-def _limit_memory() -> None:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY_BYTES, hard))
-
-
-@contextlib.contextmanager
-def _redirected(out: Path, err: Path) -> Iterator[None]:
-    """Send what this process and its children print into files."""
-    streams = []
-    for number, path in ((1, out), (2, err)):
-        with path.open("wb") as file:
-            os.dup2(file.fileno(), number)
-        streams.append(io.TextIOWrapper(io.FileIO(number, "w", closefd=False), "utf-8", write_through=True))
-    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
-        yield
-
-
-# --- judging -----------------------------------------------------------------------------------------------
-
-
-def _answer(code: int | str) -> str:
-    return {0: "0: no harm", 1: "1: the check fails", 2: "2: refused"}.get(code, "bad")  # type: ignore[call-overload]
-
-
-def _faults(code: int | str, out: str, err: str, duration_s: float) -> Iterator[str]:
-    if code not in (0, 1, 2):
-        yield f"exit code {code}"
-    if "Traceback" in out + err:
-        yield "a traceback"
-    if duration_s > REFUSAL_S and code == 2:
-        yield f"a refusal took {duration_s:.0f} s"
-    if code == 2:
-        yield from _bad_refusal(out, err)
-    if code == 1 and not out.strip():
-        yield "a failed check says nothing"
-    if any(ord(char) < 32 and char != "\n" for char in out + err):
-        yield "control characters in the output"
-
-
-def _bad_refusal(out: str, err: str) -> Iterator[str]:
-    lines = err.splitlines()
-    findings = "finding" in lines[0] if lines else False  # of an export: a list, each with its remedy
-    if out.strip():
-        yield "a refusal prints a result"
-    if not lines or not lines[0].startswith("edgekit: error: ") or len(lines[0]) < 25:
-        yield "no line that says what is wrong"
-    elif not findings and len(lines) > 2:
-        yield f"a refusal of {len(lines)} lines"
-    elif not findings and (len(lines) < 2 or not lines[1].startswith("  remedy: ")):
-        yield "no remedy"
-    if any(len(line) > 600 for line in lines):
-        yield f"a line of {max(map(len, lines))} characters"
-
-
-def _left_behind(place: Path, before: set[str], code: int | str) -> list[str]:
-    """Return names that a command should not have left: temporary files, and any result of a refusal."""
-    found = [path.name for path in place.iterdir() if path.name not in before]
-    allowed = {*_RESULTS, "out"} if code in (0, 1) else {"result.json"}  # failed exports have a document
-    return [name for name in found if name not in allowed]
 
 
 # --- telling -----------------------------------------------------------------------------------------------
@@ -377,18 +185,41 @@ def _show(case: Case) -> int:
     return 1 if case.faults else 0
 
 
-def _sum_up(cases: list[Case], elapsed_s: float) -> int:
-    bad = [case for case in cases if case.faults]
-    verbs = sorted({case.command.split()[0] for case in cases})
-    print(
-        f"{len(cases)} damaged inputs in {elapsed_s:.0f} s, slowest {max(c.duration_s for c in cases):.1f} s"
-    )
-    for verb in verbs:
-        own = [case for case in cases if case.command.split()[0] == verb]
-        counts = collections.Counter(case.answer for case in own)
-        print(f"  {verb:8} {len(own):6}  " + ", ".join(f"{key} {counts[key]}" for key in sorted(counts)))
-    print(f"{len(bad)} bad answers" + (": seeds " + " ".join(str(case.seed) for case in bad) if bad else ""))
-    return 1 if bad else 0
+def _summary(cases: list[Case], seeds: range, elapsed_s: float) -> dict[str, Any]:
+    """Return what there is to say of all cases: answers by command, kinds of damage, every bad answer."""
+    bad = sorted((case for case in cases if case.faults), key=lambda case: case.seed)
+    return {
+        "schema": "edgekit.fuzz/1",
+        "seeds": [seeds.start, seeds.stop],
+        "count": len(cases),
+        "bad": [{"seed": case.seed, "command": case.command, "faults": case.faults} for case in bad],
+        "answers": _counted(cases, lambda case: case.command.split()[0], lambda case: case.answer),
+        "damage": _counted(
+            cases, lambda case: case.damage.split(": ")[0], lambda case: case.damage.split(": ")[1]
+        ),
+        "slowest_s": round(max(case.duration_s for case in cases), 1),
+        "elapsed_s": round(elapsed_s),
+        "packages": {name: version(name) for name in ("ncnn", "numpy", "onnx", "pnnx", "torch")},
+    }
+
+
+def _counted(
+    cases: list[Case], row: Callable[[Case], str], column: Callable[[Case], str]
+) -> dict[str, dict[str, int]]:
+    counts: dict[str, collections.Counter[str]] = {}
+    for case in cases:
+        counts.setdefault(row(case), collections.Counter())[column(case)] += 1
+    return {key: dict(sorted(counts[key].items())) for key in sorted(counts)}
+
+
+def _print(document: dict[str, Any]) -> None:
+    took = f"in {document['elapsed_s']} s, slowest {document['slowest_s']} s"
+    print(f"{document['count']} damaged inputs {took}")
+    for verb, answers in document["answers"].items():
+        said = ", ".join(f"{key} {count}" for key, count in answers.items())
+        print(f"  {verb:8} {sum(answers.values()):6}  {said}")
+    seeds = " ".join(str(each["seed"]) for each in document["bad"])
+    print(f"{len(document['bad'])} bad answers" + (f": seeds {seeds}" if seeds else ""))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from edgekit.exporter.ledger import Ledger
 from edgekit.exporter.result import Fp16Cost
 from edgekit.exporter.subject import Subject
 from edgekit.formats import ncnn
-from edgekit.schema import write_json
+from edgekit.schema import write_json, write_text
 from edgekit.sources.request import Request
 
 _TOOLS = ("torch", "pnnx", "ncnn", "onnx", "onnxsim", "onnxruntime", "numpy")
@@ -55,7 +55,7 @@ def write_log(folder: Path, ledger: Ledger, rewrites: Sequence[str]) -> None:
     """Write what every tool said, and what was rewritten for it."""
     lines = [f"{each.tool}: {each.text}" for each in ledger.warnings if each.tool != "pnnx"]
     lines += [f"edgekit: {each}" for each in rewrites]
-    (folder / bundle.LOG_FILE).write_text("\n".join([*lines, ledger.log]), "utf-8")
+    write_text("\n".join([*lines, ledger.log]), folder / bundle.LOG_FILE)
 
 
 def write_manifest(

@@ -49,6 +49,10 @@ def seeded(seed: int) -> Iterator[None]:
 
 def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
+    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # TorchScript cannot name it as a source
+        raise UserError(
+            f"'{path}' has a name that this locale cannot read", "rename it, or set LC_ALL=C.UTF-8"
+        )
     # TorchScript puts the module's name into files that pnnx reads, and pnnx dies on anything else.
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in path.stem)
     name = f"edgekit_user_{plain}"

@@ -7,6 +7,7 @@ count of its own (`Mat.n`), which `numpy()` drops unless it is asked for by `bat
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ def new_net(param: str, options: Mapping[str, Any]) -> Any:
         if not hasattr(net.opt, name):
             raise NetError(f"this ncnn has no option {name!r}")
         setattr(net.opt, name, value)
-    code = net.load_param(param)
+    code = net.load_param(os.fsencode(param))  # bytes: a str may hold what this locale cannot decode
     if code != 0:
         raise NetError(f"ncnn refuses the param file (load_param returned {code})")
     return net
@@ -47,7 +48,7 @@ def load_net(param: str, weights: str, options: Mapping[str, Any]) -> Any:
         NetError: an unknown option, or a return code other than 0 from ncnn.
     """
     net = new_net(param, options)
-    code = net.load_model(weights)
+    code = net.load_model(os.fsencode(weights))
     if code != 0:
         raise NetError(f"ncnn refuses the bin file (load_model returned {code})")
     return net
