@@ -2,12 +2,25 @@
 
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
-from tests.android.toolbox import APP, FRAMEWORK, JSON_JAR, STUBS, java_files, javac, need_aapt, need_java
+from edgekit.devices.exchange import WORKER_FOLDER
+from tests.android.toolbox import (
+    APP,
+    FAKES,
+    FRAMEWORK,
+    JSON_JAR,
+    STUBS,
+    Jvm,
+    java_files,
+    javac,
+    need_aapt,
+    need_java,
+)
 
 MAIN = APP / "app" / "src" / "main"
 ANDROID = "{http://schemas.android.com/apk/res/android}"
@@ -49,14 +62,56 @@ def test_the_manifest_links_and_says_what_a_phone_reads(linked: Path) -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def compiled(linked: Path) -> tuple[Path, Path]:
+    """The stubs, and every class of the app compiled against them; a warning is an error.
+
+    The stubs hold the signatures of Android that the app uses; R names every resource that exists.
+    """
+    stubs, app = linked / "stubs", linked / "app"
+    javac(java_files(STUBS), stubs, [], strict=False)
+    javac(java_files(APP / "app", APP / "logic", linked / "gen"), app, [stubs, JSON_JAR])
+    return stubs, app
+
+
 @need_aapt
 @need_java
-def test_every_class_compiles_against_android_and_the_resources(linked: Path, tmp_path: Path) -> None:
-    """The stubs hold the signatures of Android that the app uses; R names every resource that exists."""
-    stubs = tmp_path / "stubs"
-    javac(java_files(STUBS), stubs, [], strict=False)
-    sources = java_files(APP / "app", APP / "logic", linked / "gen")
-    javac(sources, tmp_path / "app", [stubs, JSON_JAR])
+def test_every_class_compiles_against_android_and_the_resources(compiled: tuple[Path, Path]) -> None:
+    folder = compiled[1] / PACKAGE.replace(".", "/")
+    written = {path.stem for path in (MAIN / "java").rglob("*.java")}
+    assert written | {"R"} <= {path.stem for path in folder.glob("*.class")}
+
+
+@need_aapt
+@need_java
+@pytest.mark.slow
+def test_the_screen_says_it_in_words(
+    compiled: tuple[Path, Path], plain_jvm: Jvm, assets: Path, tmp_path: Path
+) -> None:
+    """The app's own words on the texts of its resources; only Android's Resources is a fake."""
+    stubs, app = compiled
+    fakes, show_classes = tmp_path / "fakes", tmp_path / "show"
+    javac(java_files(FAKES / "android"), fakes, [stubs], strict=False)
+    classpath = [fakes, app, *plain_jvm.classpath, stubs]
+    javac(java_files(FAKES / "org"), show_classes, classpath, strict=False)
+    classes = ":".join(map(str, [show_classes, *classpath]))
+    show = ["java", f"-Djava.io.tmpdir={tmp_path}", "-cp", classes, f"{PACKAGE}.Show"]
+    strings = MAIN / "res" / "values" / "strings.xml"
+    worker = [sys.executable, str(WORKER_FOLDER)]
+    command = [*show, strings, assets, "broken", *worker]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    assert said.startswith("FAIL: 1 of 75 layers is wrong\nlogits: fail, off by ")
+    assert "Warning: model.ncnn.bin was changed after the export" in said
+    assert re.search(
+        r"^created 3 conv_2 \(Convolution\): entire \S+e[+-]\d+, single \S+, floor \S+$", said, re.M
+    )
+    assert "and 3 clean layers" in said
+    assert "every layer: 75 lines" in said
+    assert re.search(r"^1 thread\nmedian \S+ m?s \[.*\], p90 \S+ m?s, \d+ runs\nloaded in ", said, re.M)
+    assert "1 thread\nno times: an emulator says nothing about a phone" in said
+    assert said.endswith("Median latency 12.3 ms\nclass 1: 66.5 %\nclass 2: 24.5 %\n")
 
 
 def test_every_class_in_the_manifest_exists() -> None:

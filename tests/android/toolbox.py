@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "android_demo"
 STUBS = Path(__file__).with_name("stubs")
+FAKES = Path(__file__).with_name("fakes")
 DRIVER = Path(__file__).with_name("driver")
 JSON_JAR = Path("/usr/share/java/com.android.json.jar")
 FRAMEWORK = Path("/usr/share/android-framework-res/framework-res.apk")

@@ -25,6 +25,7 @@ import org.edgekit.media.Pixels;
 import org.edgekit.media.Sound;
 import org.edgekit.media.Spectrum;
 import org.edgekit.parity.SelfTest;
+import org.edgekit.tests.Program;
 import org.edgekit.worker.Desk;
 import org.edgekit.worker.DeviceDescription;
 import org.edgekit.worker.Files;
@@ -203,24 +204,6 @@ public final class Driver {
     private static ByteBuffer bytes(File file) throws IOException {
         try (InputStream input = new FileInputStream(file)) {
             return ByteBuffer.wrap(input.readAllBytes()).order(ByteOrder.LITTLE_ENDIAN);
-        }
-    }
-
-    /** A program of its own for each request, as the app has a process for each. */
-    private static final class Program implements Worker {
-        private final String[] command;
-
-        Program(String[] command) {
-            this.command = command;
-        }
-
-        @Override
-        public boolean serve(File request, File result) throws IOException, InterruptedException {
-            List<String> line = new ArrayList<>(Arrays.asList(command));
-            line.add(request.getPath());
-            line.add(result.getPath());
-            Process process = new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(new File("/dev/null")).start();
-            return process.waitFor() == 0;
         }
     }
 }

@@ -88,7 +88,8 @@ public final class LayerVerdict {
                 .put("outputs", Json.array(layer.outputs))
                 .put("scaled", Json.orNull(scaled))
                 .put("sample", sample)
-                .put("why", JSONObject.NULL);
+                .put("why", JSONObject.NULL)
+                .put("remedy", JSONObject.NULL);
     }
 
     static Object metrics(Comparison comparison) throws JSONException {
