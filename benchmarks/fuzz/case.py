@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 import traceback
@@ -130,6 +131,10 @@ def _command(command: str, scratch: Path) -> tuple[int | str, str, str]:
             code: int | str = _pnnx(*words[1:]) if words[0] == "pnnx" else edgekit(words)
         except Hangs:
             code = "hangs"
+            traceback.print_exc()
+            subprocess.run(
+                ["ps", "-o", "pid,stat,wchan:24,time,args", "--forest", "-g", str(os.getpgrp())], check=False
+            )
         except BaseException as error:
             code = type(error).__name__
             traceback.print_exc()

@@ -282,10 +282,15 @@ def entries(folder: Path, random: Random) -> str:
     return f"folder: {kind} {first.name} {second.name}"
 
 
+CONTENTS: dict[str, tuple[Change, ...]] = {
+    "text": (*BYTES, *[tokens] * 8, *[lines] * 4),
+    "json": (*BYTES, *[tree] * 16),
+    "npz": (*BYTES, *[archive] * 12),
+    "raw": BYTES,
+}
+"""Changes of a file's content, by its kind."""
+
 KINDS: dict[str, tuple[Change, ...]] = {
-    "text": (*BYTES, misplace, *[tokens] * 8, *[lines] * 4),
-    "json": (*BYTES, misplace, *[tree] * 16),
-    "npz": (*BYTES, misplace, *[archive] * 12),
-    "raw": (*BYTES, misplace),
+    **{kind: (*changes, misplace) for kind, changes in CONTENTS.items()},
     "folder": (entries,),
 }

@@ -131,6 +131,7 @@ def read(folder: Path) -> tuple[Alignment, tuple[Sample, ...], str]:
         entries = [_sample_entry(entry) for entry in document["samples"]]
         digest = str(document["fingerprint"])
         _check_noise(alignment, entries)
+        _check_scaled(alignment, entries)
     return alignment, _read_samples(folder / REFERENCE_FILE, alignment, keys, entries), digest
 
 
@@ -155,6 +156,15 @@ def _check_noise(alignment: Alignment, entries: Sequence[_SampleEntry]) -> None:
             lacking = [blob for blob in layer.outputs if blob not in entry.noise and layer.type != "Input"]
             if lacking:
                 raise ValueError(f"sample '{entry.name}' has no noise of blob '{lacking[0]}'")
+
+
+def _check_scaled(alignment: Alignment, entries: Sequence[_SampleEntry]) -> None:
+    """A scaled case runs one layer alone: it has what that layer reads, and what it makes."""
+    layers = {layer.index: layer for layer in alignment.layers}
+    for case in (case for entry in entries for case in entry.scaled):
+        layer = layers.get(case.layer)
+        if layer is None or set(case.inputs) != set(layer.anchors) or set(case.outputs) != set(layer.outputs):
+            raise ValueError(f"a scaled case is not one of layer {case.layer}")
 
 
 def _alignment(document: Mapping[str, Any]) -> Alignment:

@@ -122,6 +122,9 @@ def _expand(entry: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterator[R
 
 def _combinations(varied: Mapping[str, Any], planes: Any) -> Iterator[dict[str, Setting]]:
     lists = {key: value if isinstance(value, list) else [value] for key, value in varied.items()}
+    empty = [key for key, values in {**lists, "planes": planes}.items() if values == []]
+    if empty:
+        raise UserError(f"{empty[0]} is an empty list", "give at least one value")
     if not (planes is None or isinstance(planes, list)):
         raise UserError(f"planes is {planes!r}", "write channels and sizes, as in [[32, 112], [64, 56]]")
     pairs: Sequence[Any] = [None] if planes is None else planes

@@ -90,7 +90,7 @@ def _pack(name: str, bundle: Bundle, staging: Path, progress: Progress) -> Packe
     progress(f"packing {name}")
     graph = ncnn_format.read(bundle.param, bundle.bin)
     alignment, samples, _ = store.read(bundle.path)
-    check_matches(graph, alignment, bundle.path)
+    check_matches(graph, alignment, bundle)
     warnings = tuple(changes(bundle))
     folder = staging / name
     folder.mkdir()

@@ -147,7 +147,7 @@ def _open(bundle: str | os.PathLike[str] | Bundle) -> Subject:
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     graph = ncnn_format.read(opened.param, opened.bin)
     alignment, samples, fingerprint = store.read(opened.path)
-    check_matches(graph, alignment, opened.path)
+    check_matches(graph, alignment, opened)
     return Subject(opened, graph, alignment, samples, fingerprint)
 
 

@@ -77,7 +77,8 @@ def _trials(
     left = _MOST_BYTES
     for index, number in culprits.items():
         entry, layer = alignment.layers[index], artefact.graph.layers[index]
-        if sorted(entry.anchors) != sorted(layer.inputs) or len(entry.outputs) != 1:
+        own = bool(layer.inputs) and sorted(entry.anchors) == sorted(layer.inputs)
+        if not own or len(entry.outputs) != 1:
             continue
         size = sum(weight.data.nbytes for weight in layer.weights)
         given, wanted = _range(samples[number], entry, layer.inputs[0])

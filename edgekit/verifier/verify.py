@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgekit.alignment import store
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
-from edgekit.bundle import BIN_FILE, PARAM_FILE, Bundle, open_bundle, read_graph
+from edgekit.bundle import PARAM_FILE, Bundle, open_bundle, read_graph
 from edgekit.devices import Device, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.graph import Graph
@@ -71,7 +71,7 @@ def verify(
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     graph = read_graph(opened)
     alignment, samples, fingerprint = store.read(opened.path)
-    check_matches(graph, alignment, opened.path)
+    check_matches(graph, alignment, opened)
     warnings = changes(opened)
     stored = narrow_weights(graph, opened.manifest.precision)
     artefact = Artefact(graph, opened.param, opened.bin, where, precision, threads, stored)
@@ -180,21 +180,28 @@ def check_precision(precision: str) -> None:
         raise UserError(f"unknown precision '{precision}'", remedy)
 
 
-def check_matches(graph: Graph, alignment: Alignment, path: Path) -> None:
+def check_matches(graph: Graph, alignment: Alignment, bundle: Bundle) -> None:
     """Raise `UserError` when the alignment was made for another .param."""
     mine = [(layer.type, layer.name) for layer in graph.layers]
     theirs = [(layer.type, layer.name) for layer in alignment.layers]
-    blobs = {blob for layer in alignment.layers for blob in layer.outputs}
-    anchors = {blob for layer in alignment.layers for blob in layer.anchors}
     numbered = [layer.index for layer in alignment.layers] == list(range(len(graph)))
-    if mine != theirs or not numbered or not anchors <= blobs <= graph.blobs.keys():
+    made = {blob for layer in alignment.layers for blob in layer.outputs}
+    read = {blob for layer in alignment.layers for blob in layer.anchors}
+    read |= {output.blob for output in bundle.manifest.outputs}
+    same = mine == theirs and numbered and read <= made
+    if not same or any(
+        not set(entry.outputs) <= set(layer.outputs)
+        for entry, layer in zip(alignment.layers, graph.layers, strict=True)
+    ):
         raise UserError(
-            f"the layers of '{path / PARAM_FILE}' are not those that alignment.json describes",
+            f"the layers of '{bundle.path / PARAM_FILE}' are not those that alignment.json describes",
             "export the model again, or compare the two with: edgekit diff",
         )
 
 
 def changes(bundle: Bundle) -> list[str]:
     """Warn about files that are no longer what the export wrote; they are verified all the same."""
-    changed = [name for name in bundle.changed_files() if name in (PARAM_FILE, BIN_FILE)]
-    return [f"{name} was changed after the export (its sha256 differs from the manifest)" for name in changed]
+    return [
+        f"{name} was changed after the export (its sha256 differs from the manifest)"
+        for name in bundle.changed_files()
+    ]

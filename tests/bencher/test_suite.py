@@ -80,6 +80,7 @@ def test_lists_are_varied_and_equal_rows_are_one(tmp_path: Path) -> None:
         ("[[rows]]\nchannels = 3", UserError, "a block or a network"),
         ('[[rows]]\nblock = "depthwize"', UserError, "row 1 .* no block 'depthwize'"),
         ('[[rows]]\nblock = "depthwise"\nplanes = [3]', UserError, "3 is no plane"),
+        ('[[rows]]\nblock = "depthwise"\nkernel = []', UserError, "kernel is an empty list"),
         ('[[rows]]\nblock = "depthwise"\nbaseline = "standard"', UserError, "a baseline is a table"),
         ('[[rows]]\nnetwork = "resnet"', UserError, "no network 'resnet'"),
         ("[[rows", FormatError, "not TOML"),

@@ -1,0 +1,82 @@
+"""References and alignments that are damaged: refused, or judged as what they are."""
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edgekit
+from edgekit.errors import FormatError, UserError
+from edgekit.formats import ncnn
+
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def change_alignment(bundle: Path, change: Change) -> None:
+    path = bundle / "alignment.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+def bounded(document: dict[str, Any]) -> dict[str, Any]:
+    """The first case of a layer that is run on scaled inputs."""
+    return next(case for sample in document["samples"] for case in sample["scaled"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: bounded(document).update(inputs=[]),
+        lambda document: bounded(document).update(layer=10_000),
+        lambda document: bounded(document).update(layer=0),
+    ],
+)
+def test_a_scaled_case_is_one_of_its_layer(copy: Path, change: Change) -> None:
+    change_alignment(copy, change)
+    with pytest.raises(FormatError, match="a scaled case is not one of layer"):
+        edgekit.verify(copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: document["layers"][-1].update(outputs=[]),
+        lambda document: document["layers"][-1].update(outputs=document["layers"][1]["outputs"]),
+        lambda document: document["layers"].reverse(),
+    ],
+)
+def test_an_alignment_is_one_of_its_param(copy: Path, change: Change) -> None:
+    change_alignment(copy, change)
+    with pytest.raises(UserError, match=r"are not those that alignment\.json describes"):
+        edgekit.verify(copy)
+
+
+def test_an_input_that_is_not_finite_fails_with_all_that_follows(copy: Path) -> None:
+    """The reference was changed after the export, which is said beside the verdict."""
+    path = copy / "reference.npz"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (blob,) = ncnn.read(copy / "model.ncnn.param").input_blobs
+    key = f"0/{json.loads((copy / 'alignment.json').read_text())['blobs'][blob]['tensor']}.npy"
+    array = np.load(io.BytesIO(members[key]))
+    buffer = io.BytesIO()
+    np.save(buffer, np.full_like(array, np.inf))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, buffer.getvalue() if name == key else content)
+    report = edgekit.verify(copy)
+    assert not report.passed
+    assert blob in report.culprits
+    assert any("reference.npz was changed after the export" in warning for warning in report.warnings)
