@@ -8,6 +8,7 @@ store.write(folder, alignment, samples, store.fingerprint(traces[0]))
 
 from edgekit.alignment.align import align
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
+from edgekit.alignment.noise import Errors, whole_errors
 from edgekit.alignment.observe import Artefact, Port
 from edgekit.alignment.sample import Sample, sample
 
@@ -15,10 +16,12 @@ __all__ = [
     "Alignment",
     "Artefact",
     "BlobAlignment",
+    "Errors",
     "LayerAlignment",
     "Method",
     "Port",
     "Sample",
     "align",
     "sample",
+    "whole_errors",
 ]

@@ -35,13 +35,20 @@ class LayerNoise:
     propagated: Noise
 
 
-def measure(graph: Graph, alignment: Alignment, flow: Flow) -> dict[str, LayerNoise]:
+Errors = tuple[float, float]
+"""Largest rounding error of float32, and what one unit of rounding in every input changes."""
+
+
+def measure(
+    graph: Graph, alignment: Alignment, flow: Flow, whole: Mapping[int, Errors] | None = None
+) -> dict[str, LayerNoise]:
     """Return the noise of every aligned blob on the sample of this trace.
 
-    Without a replay (a runtime that cannot compute in float64) the rounding terms are 0 and the floor
-    rests on the unit of rounding alone.
+    `whole` is what `whole_errors` gave for the trace, where that was asked before. Without a replay (a
+    runtime that cannot compute in float64) the rounding terms are 0 and the floor rests on the unit of
+    rounding alone.
     """
-    errors = _whole(flow.trace, {entry.value for entry in alignment.blobs.values()})
+    errors = whole or _whole(flow.trace, {entry.value for entry in alignment.blobs.values()})
     found: dict[str, LayerNoise] = {}
     for entry in alignment.layers:
         layer = graph.layers[entry.index]
@@ -94,10 +101,6 @@ def is_exact(layer: Layer) -> bool:
     return layer.type in _EXACT
 
 
-Errors = tuple[float, float]
-"""Largest rounding error of float32, and what one unit of rounding in every input changes."""
-
-
 def _alone(flow: Flow, sources: Sequence[int], targets: Sequence[int]) -> dict[int, Errors]:
     cuts = [flow.cut(value, sources) for value in targets]
     if not targets or any(cut is None for cut in cuts):
@@ -105,6 +108,11 @@ def _alone(flow: Flow, sources: Sequence[int], targets: Sequence[int]) -> dict[i
     nodes = sorted({node for cut in cuts if cut is not None for node in cut.nodes})
     arrays = {value: flow.trace.values[source] for value, source in flow.inputs(nodes, sources).items()}
     return _errors(flow.trace, nodes, arrays, targets)
+
+
+def whole_errors(trace: Trace) -> dict[int, Errors]:
+    """Return the errors of every value of a run from the model's inputs, before any alignment is known."""
+    return _whole(trace, [value for value in trace.producers if value not in trace.hidden])
 
 
 def _whole(trace: Trace, values: Iterable[int]) -> dict[int, Errors]:
@@ -120,14 +128,14 @@ def _errors(
     if trace.replay is None:
         return {}
     seed = _JITTER_SEED + (nodes[0] if nodes else 0)
-    plain = trace.replay.run(nodes, given, targets, None)
-    rounding = {value: _distance(trace.values[value], plain.pop(value)) for value in targets}
-    moved = trace.replay.run(nodes, given, targets, seed, wide=False)
-    scale = JITTER / NARROW_JITTER
-    return {
-        value: (rounding[value], scale * _distance(trace.values[value], moved.pop(value)))
-        for value in targets
-    }
+    values, scale = trace.values, JITTER / NARROW_JITTER
+
+    def distance(value: int, again: Array) -> float:
+        return _distance(values[value], again)
+
+    rounding = trace.replay.reduce(nodes, given, targets, None, distance)
+    moved = trace.replay.reduce(nodes, given, targets, seed, distance, wide=False)
+    return {value: (rounding[value], scale * moved[value]) for value in targets}
 
 
 def _distance(left: Array, right: Array) -> float:

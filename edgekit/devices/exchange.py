@@ -68,8 +68,19 @@ def run_process(
     process = processes.start(
         command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
+    return finish_process(process, result, timeout_s)
+
+
+def finish_process(
+    process: subprocess.Popen[bytes], result: Path, timeout_s: float, words: bytes | None = None
+) -> Ending:
+    """Give a worker `words` on its stdin, where it listens, and wait for its end.
+
+    Raises:
+        DeviceTimeout: it gave no answer in time and was ended.
+    """
     try:
-        _, stderr = process.communicate(timeout=timeout_s)
+        _, stderr = process.communicate(words, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         raise timed_out(result, timeout_s) from None
     finally:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from edgekit import processes
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
-from edgekit.devices.exchange import LONGEST_S, WORKER_FOLDER, exchange, run_process
+from edgekit.devices.exchange import (
+    LONGEST_S,
+    WORKER_FOLDER,
+    Ending,
+    exchange,
+    finish_process,
+    run_process,
+)
 
 __all__ = ["WORKER_FOLDER", "LocalDevice"]
 
@@ -24,6 +35,7 @@ class LocalDevice:
 
     def __init__(self, program: Sequence[str] = ()) -> None:
         self._program = tuple(program) or (sys.executable, str(WORKER_FOLDER))
+        self._waiting: list[subprocess.Popen[bytes]] = []
 
     def info(self) -> DeviceInfo:
         """Start a worker that only says where it is."""
@@ -42,10 +54,29 @@ class LocalDevice:
         """Run one request in a fresh process; see `Device.call`."""
         longest_s = LONGEST_S if timeout_s is None else timeout_s
         variables = {**os.environ, **(environment or {})}
-        return exchange(
-            message,
-            tensors,
-            lambda request, result: run_process(
-                [*self._program, str(request), str(result)], result, variables, longest_s
-            ),
-        )
+
+        def carry(request: Path, result: Path) -> Ending:
+            if self._waiting and not environment:
+                words = f"{request}\n{result}\n".encode()
+                return finish_process(self._waiting.pop(), result, longest_s, words)
+            return run_process([*self._program, str(request), str(result)], result, variables, longest_s)
+
+        return exchange(message, tensors, carry)
+
+    @contextmanager
+    def ahead(self, count: int) -> Iterator[None]:
+        """Start the workers of the next calls now, while the caller has other things to do.
+
+        Each still serves one request; those that nobody needed are ended.
+        """
+        command = [*self._program, "-"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        try:
+            for _ in range(count):
+                self._waiting.append(processes.start(command, **pipes))
+            yield
+        finally:
+            while self._waiting:
+                process = self._waiting.pop()
+                processes.end(process)
+                process.communicate()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgekit.alignment import Artefact, Port, align, sample, store
+from edgekit.alignment import Artefact, Errors, Port, align, sample, store
 from edgekit.bundle import TensorSpec
 from edgekit.devices import Device
 from edgekit.exporter.result import Finding, FindingKind
@@ -26,10 +26,12 @@ def write_reference(
     outputs: Sequence[TensorSpec],
     traces: Sequence[Trace],
     device: Device,
+    errors: Mapping[int, Errors] | None = None,
 ) -> VerifyReport:
     """Write `alignment.json` and `reference.npz` into the bundle folder; return the verdict on one probe.
 
-    `param` and `weights` are the fp32 model; `traces` are of probes of the first shape.
+    `param` and `weights` are the fp32 model; `traces` are of probes of the first shape, `errors` what
+    rounding does to the first one, where that is known.
     """
     artefact = Artefact(
         graph,
@@ -40,7 +42,7 @@ def write_reference(
         device,
     )
     alignment = align(artefact, traces)
-    samples = (sample(graph, alignment, traces[0], "seeded input 0"),)
+    samples = (sample(graph, alignment, traces[0], "seeded input 0", errors),)
     store.write(folder, alignment, samples, store.fingerprint(traces[0]))
     names = {spec.blob: spec.name for spec in outputs}
     return verify_artefact(

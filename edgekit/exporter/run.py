@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgekit import bundle, scratch
+from edgekit.alignment import whole_errors
 from edgekit.bundle import ConverterWarning
-from edgekit.devices import Device, WorkerCrashed, WorkerError
+from edgekit.devices import Device, LocalDevice, WorkerCrashed, WorkerError
 from edgekit.exporter.artefact import Artefact
 from edgekit.exporter.check import checked_numbers, checked_structure, mismatch
 from edgekit.exporter.ledger import Ledger, Progress
@@ -24,6 +27,14 @@ from edgekit.sources.request import Request
 from edgekit.toolchain.pnnx import PnnxRun
 from edgekit.verifier import VerifyReport
 
+_WORKERS = 4
+"""How often an export without a fault runs ncnn: to check, to align (twice), to judge."""
+
+
+def _workers_ahead(device: Device) -> AbstractContextManager[None]:
+    """Let workers on this machine start while the converter runs: most of their time is start-up."""
+    return device.ahead(_WORKERS) if isinstance(device, LocalDevice) else nullcontext()
+
 
 class Run:
     """Carries one request through; `folder` is where the bundle's files are written."""
@@ -37,7 +48,7 @@ class Run:
     def execute(self) -> ExportResult:
         """Do everything; raises what `export` says."""
         request, ledger = self._request, self._ledger
-        with one_thread(), scratch.folder() as temporary:
+        with one_thread(), scratch.folder() as temporary, _workers_ahead(self._device):
             with ledger.step("load", "loading the model"):
                 subject = load_subject(request)
             probes = self._probes(subject)
@@ -61,7 +72,7 @@ class Run:
     def _convert(
         self, subject: Subject, probes: list[dict[str, Array]], folder: Path
     ) -> tuple[PnnxRun, Reference, Pending]:
-        """Start the converter, run the reference meanwhile, wait for the converter."""
+        """Start the converter, run the reference and what it tells meanwhile, wait for the converter."""
         ledger = self._ledger
         with ledger.step("trace", "tracing the model"):
             pending = subject.start(self._request.route, probes[0], folder)
@@ -70,6 +81,8 @@ class Run:
                 reference = subject.reference(probes)
             ledger.warn(pending.warnings if reference.findings or len(probes) > 2 else pending.unsettled)
             ledger.demand(reference.findings)
+            with ledger.step("rounding", "measuring what rounding does"):
+                reference = replace(reference, errors=whole_errors(reference.traces[0]))
             with ledger.step("convert", "converting"):
                 run = process.result()
         ledger.warn(ConverterWarning("pnnx", text) for text in run.warnings)
@@ -113,6 +126,7 @@ class Run:
                 artefact.outputs,
                 reference.traces[:2],
                 self._device,
+                reference.errors,
             )
 
     def _written(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
+from edgekit.alignment import Errors
 from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
 from edgekit.exporter.remedies import other_route
@@ -29,11 +30,15 @@ from edgekit.sources.variant import Variant, run
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The model itself on every probe: traces, outputs by name, and what no conversion can carry over."""
+    """The model itself on every probe: traces, outputs by name, and what no conversion can carry over.
+
+    `errors` says what rounding does to each value of the first trace.
+    """
 
     traces: list[Trace]
     outputs: list[dict[str, Array]]
     findings: tuple[Finding, ...] = ()
+    errors: Mapping[int, Errors] = field(default_factory=dict)
 
 
 class Subject(Protocol):

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils import _pytree as pytree
 
-from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array
+from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Measured
 
 _aten = torch.ops.aten
 
@@ -56,19 +56,38 @@ class TorchReplay:
         wide: bool = True,
     ) -> dict[int, Array]:
         """Return the values of `targets` made by `nodes` out of `given` and constants."""
+        return self.reduce(nodes, given, targets, jitter, lambda _, numbers: numbers, wide=wide)
+
+    def reduce(
+        self,
+        nodes: Sequence[int],
+        given: Mapping[int, Array],
+        targets: Sequence[int],
+        jitter: int | None,
+        measure: Callable[[int, Array], Measured],
+        *,
+        wide: bool = True,
+    ) -> dict[int, Measured]:
+        """Return what `measure` makes of the values of `targets`, each taken as soon as it is there."""
+        wanted = frozenset(targets)
+        found: dict[int, Measured] = {}
         generator = None if jitter is None else torch.Generator().manual_seed(jitter)
         values = {
             key: _moved(torch.from_numpy(np.array(array)), generator, wide) for key, array in given.items()
         }
-        last = self._last_reads(nodes, targets)
+        found.update((key, measure(key, np.asarray(values[key].numpy()))) for key in wanted & values.keys())
+        last = self._last_reads(nodes)
         with torch.no_grad():
             for index in nodes:
                 self._run_call(self._calls[index], values, generator, wide)
+                for key in self._calls[index].outputs:
+                    if key in wanted:
+                        found[key] = measure(key, np.asarray(values[key].numpy()))
                 for key in last.get(index, ()):
                     values.pop(key, None)
-        return {key: np.asarray(values[key].numpy()) for key in targets}
+        return {key: found[key] for key in targets}
 
-    def _last_reads(self, nodes: Sequence[int], targets: Sequence[int]) -> dict[int, list[int]]:
+    def _last_reads(self, nodes: Sequence[int]) -> dict[int, list[int]]:
         """Node -> the values that nothing reads after it: what need not be kept."""
         last: dict[int, int] = {}
         for index in nodes:
@@ -79,8 +98,7 @@ class TorchReplay:
             last.update({key: index for key in self._calls[index].outputs if key is not None})
         ends: dict[int, list[int]] = {}
         for key, index in last.items():
-            if key not in targets:
-                ends.setdefault(index, []).append(key)
+            ends.setdefault(index, []).append(key)
         return ends
 
     def _run_call(

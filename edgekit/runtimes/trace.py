@@ -6,15 +6,16 @@ A trace knows nothing of PyTorch or ONNX: values are numbered, their numbers are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,20 @@ class Replay(Protocol):
         1 + d or 1 - d at random: what the rounding of its inputs does to a result. d is `JITTER` in float64
         and `NARROW_JITTER` with `wide` off, where it has to stand out of the rounding of float32 itself.
         """
+        ...
+
+
+    def reduce(
+        self,
+        nodes: Sequence[int],
+        given: Mapping[int, Array],
+        targets: Sequence[int],
+        jitter: int | None,
+        measure: Callable[[int, Array], Measured],
+        *,
+        wide: bool = True,
+    ) -> dict[int, Measured]:
+        """Return `measure(value, numbers)` of each target; the numbers themselves are not kept."""
         ...
 
 

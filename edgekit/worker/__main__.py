@@ -1,5 +1,8 @@
 """`python .../worker REQUEST RESULT`: read a request folder, do what it asks, write the result folder.
 
+`python .../worker -` loads ncnn first and then reads the two folders from stdin, a line each: a worker that
+is started ahead. Without a line it ends with status 0.
+
 Exit status 0: the result folder holds a whole message, which may say `"error"`. Any other status
 (a signal above all) means that the process died; `RESULT/progress` then says at which step.
 """
@@ -32,6 +35,11 @@ COMMANDS = ("info", "run", "bench", "memory", "peaks")
 
 def main(arguments: list[str]) -> int:
     """Serve one request."""
+    if arguments == ["-"]:
+        __import__(f"{__package__}.run")
+        arguments = [line.rstrip("\n") for line in sys.stdin]
+        if not arguments:
+            return 0
     if len(arguments) != 2:
         sys.stderr.write("usage: python worker REQUEST RESULT\n")
         return 2
