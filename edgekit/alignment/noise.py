@@ -142,7 +142,8 @@ def _distance(left: Array, right: Array) -> float:
     """max|left - right| where both are finite."""
     if left.dtype.kind != "f":
         return 0.0
-    return largest(np.subtract(left, right, dtype=np.float64))
+    with np.errstate(invalid="ignore"):  # inf - inf is no finite distance
+        return largest(np.subtract(left, right, dtype=np.float64))
 
 
 def _terms(layer: Layer, flow: Flow, sources: Sequence[int], reference: Array) -> int:

@@ -53,7 +53,7 @@ class OnnxSubject:
         """Nothing is changed on loading."""
         return ()
 
-    def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
+    def start(self, route: str, probe: Mapping[str, Array], folder: Path, *, apart: bool = False) -> Pending:
         """Simplify the model and start pnnx on it.
 
         Raises:

@@ -43,6 +43,8 @@ class Pending:
     rerun: Callable[[Mapping[str, Array]], list[Array]] | None = None
     """Runs what was handed to the converter on other inputs; None where that cannot be run."""
     log: str = ""
+    attends: bool = False
+    """Whether the model may hold attention, whose parts can be kept apart on a second try."""
 
     @property
     def unsettled(self) -> tuple[ConverterWarning, ...]:
@@ -77,7 +79,12 @@ def start_pnnx_route(
     )
     rewrites = (*variant.notes, *traced.rewrites)
     return Pending(
-        _process(model, traced.path), _finder(traced), rewrites, warnings, _rerun(model, traced.module)
+        _process(model, traced.path),
+        _finder(traced),
+        rewrites,
+        warnings,
+        _rerun(model, traced.module),
+        attends=variant.attends,
     )
 
 
@@ -115,7 +122,14 @@ def start_onnx_route(
         ConverterWarning("torch.onnx", f"{each.text} ({each.file}:{each.line})") for each in exported.warnings
     )
     rewrites = (*variant.notes, *exported.rewrites)
-    return Pending(_process(model, exported.path), lambda _: (), rewrites, warnings, log=exported.log)
+    return Pending(
+        _process(model, exported.path),
+        lambda _: (),
+        rewrites,
+        warnings,
+        log=exported.log,
+        attends=variant.attends,
+    )
 
 
 def _output_tree(model: TorchModel, tensors: list[torch.Tensor]) -> OutputTree:

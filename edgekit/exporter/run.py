@@ -72,10 +72,25 @@ class Run:
     def _convert(
         self, subject: Subject, probes: list[dict[str, Array]], folder: Path
     ) -> tuple[PnnxRun, Reference, Pending]:
+        """Convert; where the converter dies of attention that it takes for one layer, once more without."""
+        ledger = self._ledger
+        run, reference, pending = self._tried(subject, probes, folder)
+        if pending.attends and not (run.status == 0 and run.produced):
+            again = folder / "apart"
+            again.mkdir()
+            run, reference, pending = self._tried(subject, probes, again, apart=True)
+        ledger.warn(ConverterWarning("pnnx", text) for text in run.warnings)
+        ledger.write(pending.log)
+        ledger.write(run.log)
+        return run, reference, pending
+
+    def _tried(
+        self, subject: Subject, probes: list[dict[str, Array]], folder: Path, *, apart: bool = False
+    ) -> tuple[PnnxRun, Reference, Pending]:
         """Start the converter, run the reference and what it tells meanwhile, wait for the converter."""
         ledger = self._ledger
         with ledger.step("trace", "tracing the model"):
-            pending = subject.start(self._request.route, probes[0], folder)
+            pending = subject.start(self._request.route, probes[0], folder, apart=apart)
         with pending.process as process:
             with ledger.step("reference", "running the reference"):
                 reference = subject.reference(probes)
@@ -85,9 +100,6 @@ class Run:
                 reference = replace(reference, errors=whole_errors(reference.traces[0]))
             with ledger.step("convert", "converting"):
                 run = process.result()
-        ledger.warn(ConverterWarning("pnnx", text) for text in run.warnings)
-        ledger.write(pending.log)
-        ledger.write(run.log)
         return run, reference, pending
 
     def _demand_numbers(

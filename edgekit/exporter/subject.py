@@ -64,8 +64,8 @@ class Subject(Protocol):
         """What was changed on the way here, in plain words."""
         ...
 
-    def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
-        """Begin the conversion in `folder`."""
+    def start(self, route: str, probe: Mapping[str, Array], folder: Path, *, apart: bool = False) -> Pending:
+        """Begin the conversion in `folder`; with `apart` no attention becomes one layer."""
         ...
 
     def reference(self, probes: Sequence[Mapping[str, Array]]) -> Reference:
@@ -133,10 +133,10 @@ class TorchSubject:
         """What was changed on the way here."""
         return self._model.notes
 
-    def start(self, route: str, probe: Mapping[str, Array], folder: Path) -> Pending:
+    def start(self, route: str, probe: Mapping[str, Array], folder: Path, *, apart: bool = False) -> Pending:
         """Begin the conversion by the route."""
         self._route = route
-        self._variant = self._variant_for(route)
+        self._variant = self._variant_for(route, apart=apart)
         start = start_onnx_route if route == "onnx" else start_pnnx_route
         try:
             return start(self._model, self._variant, probe, folder)
@@ -145,9 +145,9 @@ class TorchSubject:
             found = reference.findings or _placed(error, reference.traces[0])
             raise ExportError(found, log=error.log) from error
 
-    def _variant_for(self, route: str) -> Variant:
+    def _variant_for(self, route: str, *, apart: bool = False) -> Variant:
         dynamic = any(each.shape2 for each in self._model.inputs)
-        return Variant(self._model.adapter, dynamic=dynamic, onnx=route == "onnx")
+        return Variant(self._model.adapter, dynamic=dynamic, onnx=route == "onnx", apart=apart)
 
     def reference(self, probes: Sequence[Mapping[str, Array]]) -> Reference:
         """Record one eager run for each probe: of the variant that was converted, where it is another.

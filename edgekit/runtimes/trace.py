@@ -60,7 +60,6 @@ class Replay(Protocol):
         """
         ...
 
-
     def reduce(
         self,
         nodes: Sequence[int],

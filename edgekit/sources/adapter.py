@@ -10,10 +10,12 @@ import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from edgekit.errors import UserError, did_you_mean
 
@@ -34,7 +36,10 @@ Begin = Callable[[Sequence[torch.Tensor]], None]
 
 
 class Adapter:
-    """Binds named inputs to a module's forward (or all by position) and flattens its result."""
+    """Binds named inputs to a module's forward (or all by position) and flattens its result.
+
+    A `widened` module had weights of another width; what it casts to that in forward stays float32 too.
+    """
 
     def __init__(
         self,
@@ -43,7 +48,9 @@ class Adapter:
         outputs: Sequence[str] | None = None,
         *,
         by_position: bool = False,
+        widened: bool = False,
     ) -> None:
+        self._casts: Callable[[], AbstractContextManager[Any]] = _NoCasts if widened else nullcontext
         self.original = module
         self.tree: OutputTree | None = None
         self._begin: Begin = lambda _: None
@@ -66,7 +73,9 @@ class Adapter:
         """Run `forward` on the bound inputs and return its distinct tensors, one bare or a tuple of them."""
         self._begin(tensors)
         args, kwargs = self._bind(tensors)
-        tree, flat = flatten(forward(*args, **kwargs), self._output_names)
+        with self._casts():
+            result = forward(*args, **kwargs)
+        tree, flat = flatten(result, self._output_names)
         self.tree = tree
         return flat[0] if len(flat) == 1 else tuple(flat)
 
@@ -93,6 +102,24 @@ class Adapter:
                 return adapter.call(self.script, tensors)
 
         return Script().eval()
+
+
+class _NoCasts(TorchFunctionMode):
+    """Reads every other floating type as float32."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _CASTS:
+            return args[0].float()
+        plain = [torch.float32 if _is_other(each) else each for each in args]
+        named = {name: torch.float32 if _is_other(each) else each for name, each in (kwargs or {}).items()}
+        return func(*plain, **named)
+
+
+_CASTS = (torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.double)
+
+
+def _is_other(value: Any) -> bool:
+    return isinstance(value, torch.dtype) and value.is_floating_point
 
 
 def forward_inputs(module: torch.nn.Module) -> tuple[tuple[str, ...], tuple[str, ...]]:

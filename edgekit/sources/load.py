@@ -57,6 +57,7 @@ def load_torch(request: Request) -> TorchModel:
         kind, text = spec.kind, spec.text
         module, inputs, output_names, arguments = _build(spec, inputs, output_names, seed)
     module, notes = _prepared(module, will_change=weights.path is not None and module is spec)
+    widened = bool(notes)
     if weights.path is not None:
         if isinstance(module, torch.jit.ScriptModule):
             raise UserError("a TorchScript file holds its weights", "leave --weights out")
@@ -77,7 +78,7 @@ def load_torch(request: Request) -> TorchModel:
         arguments=arguments,
     )
     names = [each.name for each in settled]
-    adapter = Adapter(module, names, output_names, by_position=kind is SpecKind.ZOO)
+    adapter = Adapter(module, names, output_names, by_position=kind is SpecKind.ZOO, widened=widened)
     return TorchModel(adapter, settled, source, notes)
 
 

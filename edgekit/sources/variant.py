@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,12 +29,16 @@ class Variant:
     """A module that runs with substitutes in force; `copied` says what is different in its modules.
 
     With `dynamic` sizes a substitute may not take those of one run for constants. By the `onnx` route more
-    is substituted.
+    is substituted; `apart` keeps the converter from taking products and softmax for one layer of attention.
     """
 
-    def __init__(self, adapter: Adapter, *, dynamic: bool = False, onnx: bool = False) -> None:
+    def __init__(
+        self, adapter: Adapter, *, dynamic: bool = False, onnx: bool = False, apart: bool = False
+    ) -> None:
         self._original = adapter
         self._onnx = onnx
+        self._apart = apart
+        self.attends = False
         self._dynamic = dynamic
         self._module, self.copied = tracing_copy(adapter.original)
         self._settled = False
@@ -42,12 +46,21 @@ class Variant:
         self.substituted: tuple[str, ...] = ()
 
     def settle(self, tensors: Sequence[torch.Tensor]) -> None:
-        """See on the first run which attention layers are given a mask; they are opened for the converter."""
-        root = self._original.original
-        layers = [each for each in root.modules() if isinstance(each, torch.nn.MultiheadAttention)]
+        """See on the first run which attention layers are given a mask; they are opened for the converter.
+
+        Kept apart, all of them are.
+        """
+        modules = self._original.original.modules()
+        layers = [each for each in modules if isinstance(each, torch.nn.MultiheadAttention)]
         if self._settled or not layers:
             return
         self._settled = True
+        masked = list(layers) if self._apart else self._masked(layers, tensors)
+        self._module, self.copied = tracing_copy(self._original.original, masked)
+
+    def _masked(
+        self, layers: Sequence[torch.nn.Module], tensors: Sequence[torch.Tensor]
+    ) -> list[torch.nn.Module]:
         masked = []
 
         def look(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
@@ -63,7 +76,7 @@ class Variant:
         finally:
             for hook in hooks:
                 hook.remove()
-        self._module, self.copied = tracing_copy(root, masked)
+        return masked
 
     def flatten(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace a module that holds TorchScript by the operations that one run of it executes.
@@ -98,12 +111,13 @@ class Variant:
             yield adapter
             return
         known = (*self._module.parameters(), *self._module.buffers())
-        substitutes = Substitutes(known, dynamic=self._dynamic, onnx=self._onnx)
+        substitutes = Substitutes(known, dynamic=self._dynamic, onnx=self._onnx, apart=self._apart)
         adapter = self._original.derived(self._module, substitutes.begin)
-        with substitutes:
+        with substitutes, _before_recurrent_layers(self._module, substitutes.start_plainly):
             yield adapter
         self._original.tree = adapter.tree or self._original.tree
         self.substituted = tuple(substitutes.texts())
+        self.attends = substitutes.attends
 
     def record(self, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> Trace:
         """Run once without gradients and keep every operation.
@@ -126,6 +140,17 @@ class Variant:
     def notes(self) -> tuple[str, ...]:
         """What was done, in plain words."""
         return (*self.copied, *self.substituted)
+
+
+@contextmanager
+def _before_recurrent_layers(module: torch.nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
+    layers = [each for each in module.modules() if isinstance(each, torch.nn.RNNBase)]
+    hooks = [each.register_forward_pre_hook(hook, with_kwargs=True) for each in layers]
+    try:
+        yield
+    finally:
+        for handle in hooks:
+            handle.remove()
 
 
 def _scripts(module: torch.nn.Module) -> Iterator[Any]:

@@ -14,13 +14,22 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import _disable_current_modes
 
 from edgekit.toolchain.substitution import tensors_in, untraced
 
-TAKEN_WHOLE = frozenset(
+_TAKEN_WHOLE = frozenset(
     {F.multi_head_attention_forward, torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu}
 )
 """The insides of layers that pnnx takes as one, with a mask or a first state among their inputs."""
+
+FILLED = frozenset(
+    {
+        *(getattr(torch.Tensor, name) for name in ("new_zeros", "new_ones", "new_full")),
+        *(getattr(torch, name) for name in ("zeros_like", "ones_like", "full_like")),
+    }
+)
+"""What looks at the shape of a tensor and at none of its numbers."""
 
 _IN_PLACE = re.compile(r"__setitem__|__i(?!nvert)\w+__|[a-z]\w*[^_]_")
 
@@ -49,9 +58,17 @@ class ComputedConstants:
         if all(each.dim() == 0 or id(each) in self._made or id(each) in self._known for each in given):
             self._made.update((id(each), each) for each in results if each.dim() > 0)
 
-    def folded(self, arguments: Any) -> Any:
+    def folded(self, func: Any, arguments: Any) -> Any:
         """Return a tree of arguments with copies in the place of computed constants."""
-        return pytree.tree_map(self._folded, arguments) if self._made else arguments
+        return (
+            pytree.tree_map(self._folded, arguments) if self._made and func not in _TAKEN_WHOLE else arguments
+        )
+
+    def all_zeros(self, value: Any) -> bool:
+        """Whether a value holds tensors, all of them computed and nothing but zeros."""
+        with untraced(), _disable_current_modes():
+            leaves = list(tensors_in(value))
+            return bool(leaves) and all(id(each) in self._made and not bool(each.any()) for each in leaves)
 
     def _folded(self, leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor) or id(leaf) not in self._made or id(leaf) in self._known:

@@ -31,7 +31,13 @@ from edgekit.toolchain.trace import (
 )
 
 OPSET = 17
-_UNREADABLE = ["fuse_matmul_add_bias_into_gemm_batched", "fuse_lp_normalization"]
+_UNREADABLE = [
+    "fuse_matmul_add_bias_into_gemm_batched",
+    "fuse_lp_normalization",
+    "fuse_attention",
+    "fuse_gqa",
+    "fuse_rope",
+]
 """Simplifications whose result pnnx misreads (a flattened batch before attention) or does not know."""
 _EMBEDDED_LIMIT_BYTES = 2**31 - 2**20
 

@@ -16,9 +16,7 @@ def _view_as(state: State, x: torch.Tensor, other: torch.Tensor) -> Any:
 
 
 def _channel_shuffle(state: State, x: torch.Tensor, groups: int) -> Any:
-    """Spell it as reshape, transpose, reshape: ONNX has no channel shuffle."""
-    if not state.onnx:
-        return NotImplemented
+    """Spell it as reshape, transpose, reshape: ONNX has no channel shuffle, and pnnx only the layer."""
     batch, channels, *plane = x.shape if state.dynamic else sizes_of(x)
     grouped = x.reshape(batch, groups, sizes_of(x)[1] // groups, *plane)
     return grouped.transpose(1, 2).reshape(batch, channels, *plane)

@@ -6,6 +6,7 @@ model as it was written, so a substitute that were not the same would fail the e
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ from edgekit.toolchain import (
     substitute_indexing,
     substitute_shapes,
 )
-from edgekit.toolchain.folding import TAKEN_WHOLE, ComputedConstants, writes
+from edgekit.toolchain.folding import FILLED, ComputedConstants, writes
 from edgekit.toolchain.substitution import Noted, Silent, tensors_in
 
 _SUBSTITUTES = {
@@ -43,15 +44,23 @@ class Substitutes(TorchFunctionMode):
     """Replaces functions while it is active; `notes` counts in plain words what it did.
 
     Values are `live` when they depend on an input of the model; an index or a mask that is not is a constant.
-    `known` are the parameters and buffers of the model.
+    `known` are the parameters and buffers of the model. With `apart` the parts of attention are kept from
+    being taken for one layer; `attends` tells whether there may be such parts.
     """
 
     def __init__(
-        self, known: Iterable[torch.Tensor] = (), *, dynamic: bool = False, onnx: bool = False
+        self,
+        known: Iterable[torch.Tensor] = (),
+        *,
+        dynamic: bool = False,
+        onnx: bool = False,
+        apart: bool = False,
     ) -> None:
         super().__init__()
         self.onnx = onnx
         self.dynamic = dynamic
+        self.apart = apart
+        self.attends = False
         self.notes: Counter[str] = Counter()
         self._live: dict[int, torch.Tensor] = {}  # keeps them, so that an id stays its own
         self._constants = ComputedConstants(known)
@@ -69,13 +78,22 @@ class Substitutes(TorchFunctionMode):
         """Whether a value holds a tensor that depends on an input."""
         return any(id(leaf) in self._live for leaf in tensors_in(value))
 
+    def start_plainly(self, layer: torch.nn.Module, args: Any, kwargs: Any) -> Any:
+        """Leave a first state of zeros out of a call of a recurrent layer, which starts with them anyway."""
+        given = inspect.signature(layer.forward).bind(*args, **kwargs).arguments
+        if not self._constants.all_zeros(given.get("hx")):
+            return None
+        self.notes["left out a first state of zeros, with which a recurrent layer starts anyway"] += 1
+        return (given["input"],), {}
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         live = self.is_live((args, kwargs))
         if writes(func, kwargs):
             self._note_written(args, kwargs, live)
-        elif live and not self.dynamic and func not in TAKEN_WHOLE:
-            args, kwargs = self._constants.folded((args, kwargs))
+        elif live and not self.dynamic:
+            args, kwargs = self._constants.folded(func, (args, kwargs))
+        self.attends = self.attends or func in substitute_attention.RULES
         entry = _SUBSTITUTES.get(func) if live else None
         result = NotImplemented
         if entry is not None:
@@ -92,7 +110,9 @@ class Substitutes(TorchFunctionMode):
         if result is NotImplemented:
             result = func(*args, **kwargs)
         leaves = list(tensors_in(result))
-        if live and func not in _SIZES:
+        if func in FILLED:
+            self._constants.add(leaves, ())
+        elif live and func not in _SIZES:
             self._live.update((id(leaf), leaf) for leaf in leaves)
         elif leaves and not live:
             self._constants.add(leaves, (args, kwargs))

@@ -13,12 +13,14 @@ import torch
 class State(Protocol):
     """What a substitute may ask about the run that it is part of.
 
-    `dynamic` is true when sizes may be others than those of this run, `onnx` when ONNX lies on the way.
+    `dynamic` is true when sizes may be others than those of this run, `onnx` when ONNX lies on the way,
+    `apart` when the parts of attention have to stay apart.
     `views` keeps where tensors of high rank come from, by the tensor's id.
     """
 
     dynamic: bool
     onnx: bool
+    apart: bool
     views: dict[int, Any]
 
     def is_live(self, value: Any) -> bool:

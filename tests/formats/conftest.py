@@ -13,6 +13,8 @@ import pytest
 import torch
 from torch import nn
 
+from edgekit.toolchain.trace import attention_fast_path_off
+
 
 @dataclass(frozen=True)
 class Artefact:
@@ -33,8 +35,7 @@ class Artefact:
 def convert(module: nn.Module, inputs: tuple[torch.Tensor, ...], folder: Path, *options: str) -> Artefact:
     spec = importlib.util.find_spec("pnnx")
     assert spec is not None and spec.origin is not None
-    torch.backends.mha.set_fastpath_enabled(False)
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), attention_fast_path_off(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.trace(module.eval(), inputs).save(folder / "m.pt")
     kinds = {torch.float32: "f32", torch.int64: "i64"}

@@ -1,0 +1,237 @@
+"""Networks as people write them, each with habits that a converter has trouble with."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class LastStates(nn.Module):
+    """Classifies by the last states of one direction and of two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = nn.GRU(12, 8, batch_first=True)
+        self.both = nn.LSTM(8, 6, bidirectional=True)
+        self.fc = nn.Linear(8 + 12, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        steps, last = self.gru(x)
+        _, (both, _) = self.both(steps.permute(1, 0, 2))
+        return self.fc(torch.cat([last.squeeze(0), both[-2, :, :], both[-1]], 1))
+
+
+class UpperState(nn.Module):
+    """Starts with zeros of its own, and reads the state of the upper of two layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deep = nn.LSTM(12, 8, num_layers=2, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first = x.new_zeros(2, x.size(0), 8)
+        _, (last, _) = self.deep(x, (first, first))
+        return last[-1].tanh()
+
+
+class Cells(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTMCell(6, 8)
+        self.gru = nn.GRUCell(8, 8)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        cell, gated = torch.zeros_like(h), h
+        for step in range(x.size(1)):
+            h, cell = self.lstm(x[:, step], (h, cell))
+            gated = self.gru(h, gated)
+        return gated, cell
+
+
+class Masked(nn.Module):
+    """A decoder: causal self-attention, then attention to something else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerDecoderLayer(16, 2, 24, batch_first=True)
+
+    def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        mask = nn.Transformer.generate_square_subsequent_mask(target.size(1))
+        y: torch.Tensor = self.layer(target, source, tgt_mask=mask)
+        return y
+
+
+class Causal(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(16, 48, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (each.view(1, -1, 2, 8).transpose(1, 2) for each in self.qkv(x).chunk(3, -1))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return y.transpose(1, 2).reshape(1, -1, 16)
+
+
+class Across(nn.Module):
+    """Attention to something else by hand and without bias, on which the converter dies, and to itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        parts = [nn.Linear(16, 16, bias=False) for _ in range(6)]
+        self.first, self.second = nn.ModuleList(parts[:3]), nn.ModuleList(parts[3:])
+        self.out = nn.Linear(16, 16)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        x = x + self.attention(self.first, x, x)
+        return self.out(self.attention(self.second, x, y))
+
+    def attention(self, parts: nn.ModuleList, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        given = zip(parts, (x, y, y), strict=True)
+        q, k, v = (part(each).view(1, -1, 2, 8).transpose(1, 2) for part, each in given)
+        weights = (q @ k.transpose(-2, -1) * 8**-0.5).softmax(-1)
+        return (weights @ v).transpose(1, 2).reshape(x.shape)
+
+
+class Encoder(nn.Module):
+    """Ids and learned positions through two layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places = nn.Embedding(50, 16), nn.Embedding(20, 16)
+        layer = nn.TransformerEncoderLayer(16, 2, 24, batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        places = torch.arange(ids.size(1)).unsqueeze(0)
+        y: torch.Tensor = self.layers(self.words(ids) + self.places(places))
+        return y.mean(1)
+
+
+class Grid(nn.Module):
+    """A detection head: integers of a grid, and coordinates that another runtime rounds otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 7, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        n, _, h, w = x.shape
+        rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+        cells = torch.stack((columns, rows), 0).view(1, 2, h, w).float()
+        y = self.conv(x).sigmoid()
+        boxes = torch.cat([(y[:, :2] * 2 - 0.5 + cells) * 8, y[:, 2:]], 1)
+        heat = y[:, :3].flatten(2).softmax(-1).view(n, 3, h, w)
+        return boxes, (heat.sum(2) * torch.linspace(-1, 1, w)).sum(-1)
+
+
+class Windows(nn.Module):
+    """Patches merged channels-last, parts shifted in a ring."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(16, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.roll(x.permute(0, 2, 3, 1), shifts=(-1, -1), dims=(1, 2))
+        parts = [x[:, a::2, b::2, :] for a in (0, 1) for b in (0, 1)]
+        return self.reduce(torch.cat(parts, -1))
+
+
+class Siamese(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 36, 5))
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        a, b = self.branch(left), self.branch(right)
+        return (a / a.norm(dim=1, keepdim=True) - b).abs()
+
+
+@torch.jit.script
+def gated(a: torch.Tensor, b: torch.Tensor, count: int) -> torch.Tensor:
+    both = a + b
+    return torch.tanh(both[:, :count]) * torch.sigmoid(both[:, count:])
+
+
+class ScriptedFunction(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return gated(self.conv(x), x, 2)
+
+
+class Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[2] > 3:
+            x = self.conv(x)
+        return x
+
+
+class ScriptedPart(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = torch.jit.script(Branching())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.part(x).relu()
+        return y * 2
+
+
+class Odds(nn.Module):
+    """Functions that one route or the other has no word for."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        steps = x.flatten(2)
+        pooled = F.adaptive_avg_pool2d(F.local_response_norm(x, 3), (3, 5))
+        spread = F.rms_norm(steps.repeat_interleave(2, dim=1), (64,)).view_as(torch.zeros(1, 8, 64))
+        doubled = torch.tile(F.glu(steps, 1), (1, 2, 1)).repeat(1, 1, 2)
+        return pooled, spread, doubled, F.channel_shuffle(x, 2)
+
+
+class Spatial(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(256, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        theta = self.fc(x.flatten(1)).view(-1, 2, 3) * 0.2
+        grid = F.affine_grid(theta, list(x.size()), align_corners=False)
+        return F.grid_sample(x, grid, align_corners=False)
+
+
+class HalfInside(nn.Module):
+    """Casts to the width of its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3).half()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x.to(torch.float16)).float() + self.conv(x.half()).float()
+
+
+class ManyAxes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.view(1, 2, 2, 2, 4, 8).permute(0, 2, 4, 1, 3, 5).relu()
+
+
+class PartWritten(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.clone()
+        y[:, :2] = x[:, :2].relu()
+        return y * 2
+
+
+class Phase(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.atan2(x[:, :1], x[:, 1:2] + 2)
+
+
+class IntegerMask(nn.Module):
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return x * mask.float()
