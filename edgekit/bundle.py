@@ -309,6 +309,10 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
+def _cannot_write(place: Path, why: str) -> UserError:
+    return UserError(f"cannot write '{place}': {why}", "mend the permissions, or name another folder")
+
+
 def _exchange(staging: Path, place: Path) -> None:
     """Put `staging` at `place`; an earlier folder there ends up at `staging`.
 
@@ -320,7 +324,7 @@ def _exchange(staging: Path, place: Path) -> None:
             return
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # somebody else was faster
-                raise UserError(f"cannot write '{place}': {error.strerror}") from None
+                raise _cannot_write(place, os.strerror(error.errno or 0)) from None
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):
@@ -330,8 +334,7 @@ def _exchange(staging: Path, place: Path) -> None:
         if renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_EXCHANGE) == 0:
             return
         if ctypes.get_errno() not in (errno.ENOSYS, errno.EINVAL):
-            code = ctypes.get_errno()
-            raise UserError(f"cannot replace '{place}': {os.strerror(code)}")
+            raise _cannot_write(place, os.strerror(ctypes.get_errno()))
     aside = staging.with_suffix(".old")
     place.rename(aside)
     staging.rename(place)

@@ -32,10 +32,10 @@ class UserError(EdgekitError):
 
     exit_code = EXIT_USER_ERROR
 
-    def __init__(self, message: str, remedy: str | None = None) -> None:
+    def __init__(self, message: str, remedy: str) -> None:
         self.message = message
         self.remedy = remedy
-        super().__init__(message if remedy is None else f"{message}; {remedy}")
+        super().__init__(f"{message}; {remedy}")
 
 
 class FormatError(UserError):

@@ -72,7 +72,10 @@ def _alike(traces: Sequence[Trace]) -> tuple[Trace, ...]:
 def _port(trace: Trace, port: Port, value: int, method: Method = Method.INPUT) -> BlobAlignment:
     shape = trace.values[value].shape
     if port.batch_axis is not None and not 0 <= port.batch_axis < len(shape):
-        raise UserError(f"batch axis {port.batch_axis} of '{port.name}' is outside its shape {shape}")
+        raise UserError(
+            f"batch axis {port.batch_axis} of '{port.name}' is outside its shape {shape}",
+            "name one of its axes",
+        )
     return BlobAlignment(port.blob, value, mat_layout(shape, port.batch_axis), method, 1.0, 0.0)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgekit import scratch
-from edgekit.errors import EdgekitError, UserError
+from edgekit.errors import UserError
 from edgekit.worker.protocol import Array
 
 Tensor = tuple[str, Array, int | None]
@@ -32,11 +32,15 @@ class DeviceInfo:
 class WorkerError(UserError):
     """ncnn refused the request: the message is ncnn's or the worker's own."""
 
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message, remedy or _OTHERWISE)
+
 
 _REMEDIES = {
     "SIGKILL": "the machine may be out of memory: use smaller shapes, or close other programs",
     "SIGSEGV": "give the shapes that the model was made for; if they are, its parameters do not fit together",
 }
+_OTHERWISE = "look for unusual layers and shapes with: edgekit inspect"
 
 
 class WorkerCrashed(UserError):
@@ -46,13 +50,12 @@ class WorkerCrashed(UserError):
         self.signal_name = signal_name
         self.step = step
         where = f"in {step}" if step.startswith("layer ") else f"at {step or 'start-up'}"
-        super().__init__(f"ncnn died with {signal_name} {where}", remedy or _REMEDIES.get(signal_name))
+        known = _REMEDIES.get(signal_name, _OTHERWISE)
+        super().__init__(f"ncnn died with {signal_name} {where}", remedy or known)
 
 
-class DeviceTimeout(EdgekitError):
+class DeviceTimeout(UserError):
     """The worker did not answer in time and was ended."""
-
-    exit_code = UserError.exit_code
 
 
 @dataclass(slots=True)

@@ -91,7 +91,10 @@ def finish_process(
 def timed_out(result: Path, timeout_s: float) -> DeviceTimeout:
     """Return the error of a worker that did not answer in time, with the step it was at."""
     step = last_step(result) or "start-up"
-    return DeviceTimeout(f"the worker gave no answer within {timeout_s:g} s ({step})")
+    return DeviceTimeout(
+        f"the worker gave no answer within {timeout_s:g} s ({step})",
+        "use smaller shapes, or a device that is less busy",
+    )
 
 
 def last_step(result: Path) -> str:

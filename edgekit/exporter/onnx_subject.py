@@ -64,7 +64,8 @@ class OnnxSubject:
         try:
             simplified = simplify(self._loaded.model, folder / f"{STEM}.onnx", shapes)
         except OnnxExportError as error:
-            finding = Finding(FindingKind.CONVERTER, f"the ONNX file cannot be simplified: {error}")
+            what = f"the ONNX file cannot be simplified: {error}"
+            finding = Finding(FindingKind.CONVERTER, what, "export the .onnx file again, with another opset")
             raise ExportError((finding,), log=str(error)) from error
         check_names("inputs", [spec.name for spec in self.inputs], simplified.inputs)
         check_names("outputs", list(self._loaded.outputs), simplified.outputs)

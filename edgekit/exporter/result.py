@@ -97,6 +97,9 @@ class Finding:
     sources: tuple[Source, ...] = ()
 
 
+_OTHERWISE = "rewrite that part of the model with other operations"
+
+
 class ExportError(UserError):
     """The model cannot be converted as it is: exit code 2, every finding with its remedy.
 
@@ -115,7 +118,8 @@ class ExportError(UserError):
         self.log = log
         self.warnings = warnings
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        super().__init__(findings[0].message + more, findings[0].remedy)
+        remedies = [each.remedy for each in findings if each.remedy]
+        super().__init__(findings[0].message + more, remedies[0] if remedies else _OTHERWISE)
 
 
 class ExportMismatch(ExportError):

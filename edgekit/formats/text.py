@@ -37,7 +37,7 @@ class Where:
     file: str
     line: int | None = None
 
-    def error(self, what: str, remedy: str | None = None) -> FormatError:
+    def error(self, what: str, remedy: str) -> FormatError:
         """Return the error that says what is wrong at this place."""
         place = self.file if self.line is None else f"{self.file} line {self.line}"
         return FormatError(printable(f"{place}: {what}"), remedy)

@@ -224,7 +224,7 @@ def _gemm_c(p: Params) -> Weights:
     m, n = p.integer("constantM"), p.integer("constantN")
     shapes = {0: (1,), 1: (m,), 2: (m, 1), 3: (m, n), 4: (1, n)}
     if broadcast not in shapes:
-        raise FormatError(f"{p.owner}: constant_broadcast_type_C is {broadcast}, -1 to 4 exist")
+        raise FormatError(f"{p.owner} has constant_broadcast_type_C {broadcast}", "-1 to 4 exist")
     return (tagged("C_data", *shapes[broadcast]),)
 
 
@@ -240,7 +240,7 @@ def memory_data(p: Params) -> Weights:
     shape = tuple(p.positive(axis) for axis in reversed(axes))
     load_type = p.integer("load_type")
     if load_type not in (0, 1):
-        raise FormatError(f"{p.owner}: load_type is {load_type}, 0 (tagged) or 1 (raw float32) exist")
+        raise FormatError(f"{p.owner} has load_type {load_type}", "0 (tagged) and 1 (raw float32) exist")
     return (raw("data", *shape) if load_type else tagged("data", *shape),)
 
 

@@ -72,7 +72,10 @@ class OnnxRuntime:
         try:
             results = self._session.run(names, {name: inputs[name] for name in self.inputs})
         except Exception as error:
-            raise UserError(f"onnxruntime cannot run the model: {_first_line(error)}") from None
+            raise UserError(
+                f"onnxruntime cannot run the model: {_first_line(error)}",
+                "give the shapes that the model was made for",
+            ) from None
         tensors = {
             name: each for name, each in zip(names, results, strict=True) if isinstance(each, np.ndarray)
         }

@@ -119,7 +119,7 @@ def check_local_device() -> Ability:
     try:
         info = LocalDevice().info()
     except UserError as error:
-        return Ability("local", False, error.message, error.remedy or _pip("ncnn"))
+        return Ability("local", False, error.message, _pip("ncnn"))
     except EdgekitError as error:
         return Ability("local", False, str(error), _pip("ncnn"))
     return Ability("local", True, f"{info.arch}, {info.cpu}, {info.cores} cores, ncnn {info.ncnn}")

@@ -62,7 +62,7 @@ def test_a_setup_that_fails_leaves_nothing(
     def refuse(root: Root) -> None:
         assert root.python.is_file()
         assert (root.packages / "ncnn").is_dir()
-        raise UserError("it does not run")
+        raise UserError("it does not run", "mend it")
 
     with pytest.raises(UserError, match="it does not run"):
         setup.make_root(refuse)

@@ -193,9 +193,9 @@ def test_ways_of_storing(probe, tmp_path, stored: str) -> None:
         ("Convolution", {"0": -4, "1": 3, "6": -36}, "num_output is -4"),
         ("LSTM", {"0": 4, "1": 50}, "weight_data_size=50"),
         ("Gemm", {"5": 1, "8": 4, "9": 4, "18": 999}, "quantize_term 999"),
-        ("Gemm", {"5": 1, "6": 1, "8": 4, "9": 4, "10": 7}, "constant_broadcast_type_C is 7"),
+        ("Gemm", {"5": 1, "6": 1, "8": 4, "9": 4, "10": 7}, "constant_broadcast_type_C 7"),
         ("MemoryData", {"0": 4, "1": -2}, "h is -2"),
-        ("MemoryData", {"0": 4, "21": 9}, "load_type is 9"),
+        ("MemoryData", {"0": 4, "21": 9}, "load_type 9"),
     ],
 )
 def test_impossible_parameters_are_named(type: str, params: Params, message: str) -> None:
