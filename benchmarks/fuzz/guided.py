@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -63,9 +64,15 @@ def _apart(target: str, seconds: int, corpus: Path, material: Path) -> int:
     for number, name in enumerate(TARGETS[target][2]):
         shutil.copyfile(material / name, corpus / target / f"sound-{number}")
     options = ["--here", "--target", target, "--seconds", str(seconds), "--corpus", str(corpus)]
-    done = subprocess.run(
-        [sys.executable, __file__, *options], capture_output=True, text=True, errors="replace", check=False
-    )
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:  # libFuzzer ends without cleaning up
+        done = subprocess.run(
+            [sys.executable, __file__, *options],
+            env={**os.environ, "TMPDIR": temporary},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     lines = done.stderr.splitlines()
     runs = next((line.split()[1] for line in reversed(lines) if line.startswith("Done ")), "fewer")
     covered = next((line.split("cov: ")[1].split()[0] for line in reversed(lines) if "cov: " in line), "0")
@@ -110,10 +117,7 @@ def _fuzz(target: str, seconds: int, corpus: Path) -> int:
     limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", f"-max_len={longest}"]
     words = [sys.argv[0], *limits, f"-artifact_prefix={corpus}/", str(corpus)]
     atheris.Setup(words, once, custom_mutator=mutate)
-    try:
-        atheris.Fuzz()  # leaves by os._exit
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    atheris.Fuzz()
     return 0
 
 
