@@ -75,13 +75,6 @@ def format_count(count: float | None) -> str:
     return _prefixed(count, 1000.0, _COUNT_UNITS)
 
 
-def format_ratio(ratio: float | None) -> str:
-    """Return a ratio of two quantities as a factor: `1.53x`, `0.870x`."""
-    if ratio is None or not math.isfinite(ratio):
-        return NOT_AVAILABLE
-    return f"{'-' if ratio < 0 else ''}{_significant(_rounded(abs(ratio)))}x"
-
-
 def format_percent(share: float | None) -> str:
     """Return a share of one as a percentage with one decimal: 0.1234 is `12.3 %`."""
     if share is None or not math.isfinite(share):

@@ -13,7 +13,6 @@ from edgekit.units import (
     format_duration,
     format_error,
     format_percent,
-    format_ratio,
     format_shape,
     parse_int_list,
     parse_named_shape,
@@ -82,11 +81,7 @@ def test_format_count(count: float, text: str) -> None:
     assert format_count(count) == text
 
 
-def test_ratio_percent_and_error() -> None:
-    assert format_ratio(1.534) == "1.53x"
-    assert format_ratio(0.87) == "0.870x"
-    assert format_ratio(0) == "0x"
-    assert format_ratio(math.inf) == "n/a"
+def test_percent_and_error() -> None:
     assert format_percent(0.1234) == "12.3 %"
     assert format_error(1.23e-6) == "1.2e-06"
     assert format_error(0.0) == "0"

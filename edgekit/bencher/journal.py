@@ -24,7 +24,6 @@ class Journal:
         self._path = path
         self._file: TextIO | None = None
         self._records = {} if path is None else _load(path)
-        self.resumed = len(self._records)
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """Return the record of that key, or None."""

@@ -101,7 +101,6 @@ def measure(bench: Bench, configurations: Sequence[Configuration]) -> tuple[list
                 bench.journal.put(key, _to_record(found))
             else:
                 found = _from_record(kept)
-                clock.skipped()
             rounds[turn.configuration].append(found)
             rested = rested or found.message["conditions"]["before"]["celsius"]
     except KeyboardInterrupt:
@@ -245,14 +244,10 @@ class _Estimate:
         self._mean_s = guess_s
         self._count = 0
         self._total = total
-        self._skipped = 0
 
     def took(self, seconds: float) -> None:
         self._mean_s = (self._mean_s * self._count + seconds) / (self._count + 1)
         self._count += 1
-
-    def skipped(self) -> None:
-        self._skipped += 1
 
     def left(self, done: int) -> str:
         return f", about {format_duration(round(self._mean_s * (self._total - done)))} left"

@@ -115,7 +115,7 @@ def add_device(parser: argparse.ArgumentParser, *, several: bool = False) -> Non
         metavar="D",
         action="append" if several else "store",
         default=None if several else "local",
-        help=f"where ncnn runs: local, qemu:CPU or ssh:USER@HOST (default: local){more}",
+        help=f"where ncnn runs: local, qemu:CPU, ssh:USER@HOST or adb:SERIAL (default: local){more}",
     )
 
 

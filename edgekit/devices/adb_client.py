@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -47,16 +46,12 @@ class Client:
         """Return the command line of adb with these arguments, for this device."""
         return [self.program, "-s", self.serial, *map(str, arguments)]
 
-    def shell(self, *words: str) -> str:
-        """Run a command there, its words quoted for the device's shell, and return its output.
+    def shell_text(self, text: str) -> str:
+        """Run a line of shell there and return its output.
 
         Raises:
             UserError: the device is gone, or the command failed.
         """
-        return self.shell_text(shlex.join(words))
-
-    def shell_text(self, text: str) -> str:
-        """Run a line of shell there and return its output; see `shell`."""
         return self._run("shell", "-T", text, timeout_s=_ANSWER_S)
 
     def push(self, files: Sequence[Path], to: str) -> None:

@@ -20,6 +20,7 @@ from edgekit.errors import UserError, did_you_mean, require
 from edgekit.inspector import Opened, open_model
 from edgekit.runtimes.trace import Source
 from edgekit.sources.inputs import InputSpec
+from edgekit.sources.spec import parse_spec
 
 if TYPE_CHECKING:
     import torch
@@ -96,6 +97,9 @@ def opened_sides(
         UserError: a side names nothing, cannot be exported, or takes none of the given inputs.
         FormatError: a file is damaged.
     """
+    for each in (a, b):
+        if isinstance(each, (str, Path)) and not is_ncnn(each):
+            parse_spec(str(each))  # a mistyped name is answered before the other side is exported
     with ExitStack() as stack:
         folder = stack.enter_context(scratch.folder())
         sides = [_open(each, folder / name, inputs, route, progress) for name, each in (("a", a), ("b", b))]

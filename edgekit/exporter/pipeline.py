@@ -48,9 +48,6 @@ def export(
         ExportError: the model cannot be converted as it is; every finding has a remedy (exit code 2).
         ExportMismatch: it converts, but the result computes something else (exit code 1).
     """
-    require("torch", "torch")
-    from edgekit.exporter.run import Run
-
     request = settled(
         parse_spec(model) if isinstance(model, str) else model,
         inputs=input_specs(inputs or {}),
@@ -60,6 +57,10 @@ def export(
         weights=WeightOptions(weights_path(weights), allow_missing, allow_unexpected),
         seed=seed,
     )
+    where = open_device(device)
+    require("torch", "torch")  # takes seconds to import: a mistyped name is answered before
+    from edgekit.exporter.run import Run
+
     with staged_folder(out) as staging:
-        result = Run(request, staging, open_device(device), progress or (lambda _: None)).execute()
+        result = Run(request, staging, where, progress or (lambda _: None)).execute()
     return replace(result, path=Path(out))

@@ -143,12 +143,6 @@ def _train(recipe: Recipe, data: Data) -> DigitsNet:
     return module.eval()
 
 
-def accuracy(module: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of images whose largest logit is the right one."""
-    with torch.no_grad():
-        return float((module(images).argmax(1) == labels).float().mean())
-
-
 def trained_state(recipe: Recipe) -> dict[str, Tensor]:
     """The trained weights of a recipe, read from the cache or trained and cached."""
     path = cache_folder() / f"digits-{recipe.key}.pt"

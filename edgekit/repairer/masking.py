@@ -158,12 +158,6 @@ def _scaled(masked: Masked, case: ScaledCase) -> ScaledCase:
     return replace(case, layer=index, inputs=inputs)
 
 
-def _renamed(masked: Masked, index: int) -> dict[str, str]:
-    """Old name -> new name of the inputs of a layer (new index) that it reads widened."""
-    inputs = masked.graph.layers[index].inputs
-    return {masked.widened[blob]: blob for blob in inputs if blob in masked.widened}
-
-
 def carried_samples(masked: Masked, samples: Sequence[Sample]) -> tuple[Sample, ...]:
     """Return all samples for the masked graph."""
     return tuple(carried_sample(masked, sample) for sample in samples)

@@ -72,8 +72,6 @@ def weights(
     schema.check_writable(target)
     step("reading the binary")
     binary = _binary(ncnn)
-    require("torch", "torch")
-    safetensors = require("safetensors.torch", "torch")
     request = settled(
         parse_spec(model) if isinstance(model, str) else model,
         inputs=input_specs(inputs or {}),
@@ -81,8 +79,10 @@ def weights(
         weights=WeightOptions(),
         seed=seed,
     )
+    where = open_device(device)
+    safetensors = require("safetensors.torch", "torch")  # imports torch, which takes seconds
     with scratch.folder() as folder:
-        work = _Work(binary, request, folder, open_device(device), step)
+        work = _Work(binary, request, folder, where, step)
         result, state = work.run(model)
     schema.write_bytes(safetensors.save(state), target)
     return replace(result, path=target)

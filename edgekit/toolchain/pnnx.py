@@ -161,18 +161,6 @@ class PnnxProcess:
             )
 
 
-def run_pnnx(model: Path, inputs: Sequence[InputShape], inputs2: Sequence[InputShape] = ()) -> PnnxRun:
-    """Convert `model` (a .pt or .onnx file) beside itself and wait for the result.
-
-    `inputs` are the shapes that the model was made with, `inputs2` a second set for dynamic sizes.
-
-    Raises:
-        MissingPackage: pnnx is not installed.
-    """
-    with PnnxProcess(model, inputs, inputs2) as process:
-        return process.result()
-
-
 def find_pnnx() -> Path:
     """Return the pnnx program.
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from edgekit.models import registry, summary
+from edgekit.models import registry
+from tests.models import summary
 
 # (spec, parameters in millions, MACs in millions or None, where these figures are published)
 PUBLISHED = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit.toolchain.pnnx import InputShape, PnnxProcess, parse_input_axes, parse_output_axes, run_pnnx
+from edgekit.toolchain.pnnx import InputShape, PnnxProcess, PnnxRun, parse_input_axes, parse_output_axes
 from edgekit.toolchain.trace import trace
 
 
@@ -38,10 +38,15 @@ class Scripted(nn.Module):
         return self.script(x)
 
 
+def converted(model: Path, *shape: int) -> PnnxRun:
+    with PnnxProcess(model, [InputShape(shape)]) as process:
+        return process.result()
+
+
 def test_a_conversion_gives_files_and_batch_axes(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
     traced = trace(module, [torch.zeros(1, 3, 8, 8)], tmp_path / "model.pt")
-    run = run_pnnx(traced.path, [InputShape((1, 3, 8, 8))])
+    run = converted(traced.path, 1, 3, 8, 8)
     assert (run.status, run.attempts, run.produced) == (0, 1, True)
     assert run.input_batch_axes == run.output_batch_axes == (0,)
     assert run.warnings == () and run.failures == ()
@@ -51,7 +56,7 @@ def test_a_conversion_gives_files_and_batch_axes(tmp_path: Path) -> None:
 
 def test_the_wrong_shape_is_a_failure_with_status_255(tmp_path: Path) -> None:
     traced = trace(nn.Conv2d(3, 4, 3).eval(), [torch.zeros(1, 3, 8, 8)], tmp_path / "model.pt")
-    run = run_pnnx(traced.path, [InputShape((1, 5, 8, 8))])
+    run = converted(traced.path, 1, 5, 8, 8)
     assert (run.status, run.produced) == (255, False)
     assert run.status_text == "exit status 255"
     assert run.failures
@@ -62,7 +67,7 @@ def test_operations_of_a_tensor_with_itself_convert_every_time(tmp_path: Path) -
     assert len(traced.rewrites) == 2
     params = set()
     for _ in range(8):
-        run = run_pnnx(traced.path, [InputShape((1, 4, 8, 8))])
+        run = converted(traced.path, 1, 4, 8, 8)
         assert (run.status, run.attempts) == (0, 1)
         params.add(run.param.read_bytes())
     assert len(params) == 1
@@ -70,7 +75,7 @@ def test_operations_of_a_tensor_with_itself_convert_every_time(tmp_path: Path) -
 
 def test_a_death_by_signal_is_tried_again_and_reported(tmp_path: Path) -> None:
     traced = trace(Scripted(), [torch.zeros(1, 4, 8, 8)], tmp_path / "model.pt")
-    run = run_pnnx(traced.path, [InputShape((1, 4, 8, 8))])
+    run = converted(traced.path, 1, 4, 8, 8)
     assert run.status < 0
     assert run.attempts > 1
     assert run.status_text.startswith("SIG")
