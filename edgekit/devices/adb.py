@@ -23,8 +23,9 @@ from typing import IO, Any
 from edgekit import processes
 from edgekit.devices.adb_client import Client, choose, listing, require_adb
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
-from edgekit.devices.exchange import LONGEST_S, Ending, exchange, timed_out
+from edgekit.devices.exchange import Ending, exchange
 from edgekit.devices.setup.native import find_runner, runner_target
+from edgekit.devices.watch import LONGEST_S, timed_out
 from edgekit.errors import UserError
 
 SETUP_REMEDY = "make it with: edgekit device setup adb"

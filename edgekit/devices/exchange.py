@@ -11,13 +11,12 @@ from typing import Any
 
 import edgekit.worker
 from edgekit import processes, scratch
-from edgekit.devices.base import DeviceTimeout, Reply, Tensor, WorkerCrashed, WorkerError
+from edgekit.devices.base import Reply, Tensor, WorkerCrashed, WorkerError
+from edgekit.devices.watch import Watch, last_step
 from edgekit.errors import MissingPackage
-from edgekit.worker.protocol import MESSAGE_FILE, PROGRESS_FILE, read_message, write_message
+from edgekit.worker.protocol import MESSAGE_FILE, read_message, write_message
 
 WORKER_FOLDER = Path(edgekit.worker.__file__).parent
-LONGEST_S = 3600.0
-"""How long a worker may take where the caller does not say: nothing waits for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,51 +57,51 @@ def exchange(message: Mapping[str, Any], tensors: Iterable[Tensor], carry: Carry
 
 
 def run_process(
-    command: Sequence[str], result: Path, environment: Mapping[str, str], timeout_s: float
+    command: Sequence[str],
+    result: Path,
+    environment: Mapping[str, str],
+    timeout_s: float | None,
+    patience: float = 1.0,
 ) -> Ending:
     """Run a worker as a child process, and leave no orphan.
 
+    Without `timeout_s` it may take as long as it gets on; `patience` is how much slower than this host it is.
+
     Raises:
         DeviceTimeout: it gave no answer in time and was ended.
+        WorkerCrashed: it waits for itself and was ended.
     """
     process = processes.start(
         command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    return finish_process(process, result, timeout_s)
+    return finish_process(process, result, timeout_s, patience)
 
 
 def finish_process(
-    process: subprocess.Popen[bytes], result: Path, timeout_s: float, words: bytes | None = None
+    process: subprocess.Popen[bytes],
+    result: Path,
+    timeout_s: float | None,
+    patience: float = 1.0,
+    words: bytes | None = None,
 ) -> Ending:
-    """Give a worker `words` on its stdin, where it listens, and wait for its end.
+    """Give a worker `words` on its stdin, where it listens, and wait for its end; see `run_process`.
 
     Raises:
         DeviceTimeout: it gave no answer in time and was ended.
+        WorkerCrashed: it waits for itself and was ended.
     """
+    watch = Watch(process.pid, result, timeout_s, patience)
     try:
-        _, stderr = process.communicate(words, timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise timed_out(result, timeout_s) from None
+        while True:
+            try:
+                _, stderr = process.communicate(words, timeout=watch.pause_s())
+                break
+            except subprocess.TimeoutExpired:
+                words = None  # `communicate` goes on with those it was given first
+                watch.check()
     finally:
         processes.end(process)
     return Ending(process.returncode, stderr.decode("utf-8", "replace"))
-
-
-def timed_out(result: Path, timeout_s: float) -> DeviceTimeout:
-    """Return the error of a worker that did not answer in time, with the step it was at."""
-    step = last_step(result) or "start-up"
-    return DeviceTimeout(
-        f"the worker gave no answer within {timeout_s:g} s ({step})",
-        "use smaller shapes, or a device that is less busy",
-    )
-
-
-def last_step(result: Path) -> str:
-    """Return the step that the worker noted last, or nothing."""
-    try:
-        return (result / PROGRESS_FILE).read_text("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def _crash(ending: Ending, step: str) -> WorkerCrashed:

@@ -12,14 +12,7 @@ from typing import Any
 
 from edgekit import processes
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
-from edgekit.devices.exchange import (
-    LONGEST_S,
-    WORKER_FOLDER,
-    Ending,
-    exchange,
-    finish_process,
-    run_process,
-)
+from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange, finish_process, run_process
 
 __all__ = ["WORKER_FOLDER", "LocalDevice"]
 
@@ -52,14 +45,13 @@ class LocalDevice:
         timeout_s: float | None = None,
     ) -> Reply:
         """Run one request in a fresh process; see `Device.call`."""
-        longest_s = LONGEST_S if timeout_s is None else timeout_s
         variables = {**os.environ, **(environment or {})}
 
         def carry(request: Path, result: Path) -> Ending:
             if self._waiting and not environment:
                 words = f"{request}\n{result}\n".encode()
-                return finish_process(self._waiting.pop(), result, longest_s, words)
-            return run_process([*self._program, str(request), str(result)], result, variables, longest_s)
+                return finish_process(self._waiting.pop(), result, timeout_s, words=words)
+            return run_process([*self._program, str(request), str(result)], result, variables, timeout_s)
 
         return exchange(message, tensors, carry)
 

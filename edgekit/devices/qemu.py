@@ -23,8 +23,9 @@ from edgekit.devices.counting import (
     plugin_argument,
     read_counts,
 )
-from edgekit.devices.exchange import LONGEST_S, WORKER_FOLDER, Ending, exchange, run_process
+from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange, run_process
 from edgekit.devices.setup.qemu import Progress, Root, find_root, make_root
+from edgekit.devices.watch import LONGEST_S
 from edgekit.errors import UserError, did_you_mean
 
 CPUS = ("cortex-a53", "cortex-a72", "cortex-a76", "max")
@@ -34,6 +35,7 @@ SETUP_REMEDY = "make it with: edgekit device setup qemu"
 
 _COUNTS_FILE = "counts"
 _SLOWDOWN = 30.0  # of what a caller thinks is enough
+_PATIENCE = 3.0  # with one step of it
 _QEMU_WORDS = re.compile(r"^qemu: uncaught target signal.*\n?", re.MULTILINE)
 
 
@@ -76,14 +78,14 @@ class QemuDevice:
         counter, why_not = _counter(message, root)
         if counter is not None:
             program, message = counter.emulator, {**message, "count": True}
-        longest_s = LONGEST_S if timeout_s is None else min(LONGEST_S, timeout_s * _SLOWDOWN)
+        longest_s = None if timeout_s is None else min(LONGEST_S, timeout_s * _SLOWDOWN)
 
         def carry(request: Path, result: Path) -> Ending:
             command = [str(program), "-cpu", self.cpu, "-L", str(root.folder)]
             if counter is not None:
                 command += ["-plugin", plugin_argument(counter, result / _COUNTS_FILE)]
             command += [str(root.python), str(WORKER_FOLDER), str(request), str(result)]
-            ending = run_process(command, result, _variables(root, environment or {}), longest_s)
+            ending = run_process(command, result, _variables(root, environment or {}), longest_s, _PATIENCE)
             return Ending(ending.code, _QEMU_WORDS.sub("", ending.stderr))  # the code says the same
 
         reply = exchange(message, tensors, carry)

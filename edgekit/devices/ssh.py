@@ -24,8 +24,9 @@ from typing import IO, Any
 
 from edgekit import processes
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
-from edgekit.devices.exchange import LONGEST_S, WORKER_FOLDER, Ending, exchange, timed_out
+from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange
 from edgekit.devices.remote.supervisor import RESULT_FILES
+from edgekit.devices.watch import LONGEST_S, timed_out
 from edgekit.errors import MissingPackage, UserError
 
 _REMOTE = Path(__file__).parent / "remote"

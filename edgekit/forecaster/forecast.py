@@ -75,7 +75,7 @@ def forecast_graph(
             for blob in entry.outputs
         ]
         layers.append(max(found, key=_badness))
-    return Forecast(precision, propagated(graph, layers), untold)
+    return Forecast(precision, propagated(graph, layers, _peaks(samples), precision), untold)
 
 
 def _one(
@@ -100,6 +100,7 @@ def _one(
         alone=seen.state,
         where=None if seen.state is State.FINITE else where(layer, sample.blobs, precision),
         lost=gone,
+        holds=seen.peak,
         source=entry.source,
     )
 
@@ -110,6 +111,11 @@ def _risk(error: float | None, state: State, limit: float, gone: float) -> Risk:
     if error > _SURE * limit:
         return Risk.ERROR
     return Risk.UNDERFLOW if gone > _MOST_LOST else Risk.NONE
+
+
+def _peaks(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return the largest number of each blob over all samples."""
+    return {blob: max(_peak((blob,), (), sample.blobs) for sample in samples) for blob in samples[0].blobs}
 
 
 def _peak(inputs: Sequence[str], outputs: Sequence[str], blobs: Mapping[str, Array]) -> float:

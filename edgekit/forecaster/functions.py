@@ -8,6 +8,7 @@ or LSTM is four fp16 sums that are added at the end; sigmoid, tanh and the state
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from edgekit.errors import UserError
 from edgekit.forecaster.kernels import Kernel
 from edgekit.forecaster.outcome import Outcome, outcome
 from edgekit.graph import Layer
+from edgekit.numerics.floors import largest
 from edgekit.numerics.halves import rounded
 from edgekit.ops import decode, describe, spec_of
 
@@ -54,7 +56,7 @@ def of_function(
             return None
         if wanted is None or got is None or wanted.size != output.size:
             return None
-        return outcome(rounded(got, precision), wanted)
+        return replace(outcome(rounded(got, precision), wanted), peak=largest(got))
 
 
 def _step(kernel: Kernel, precision: str) -> Round:

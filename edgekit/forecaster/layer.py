@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edgekit.alignment.noise import LayerNoise
 from edgekit.forecaster.functions import of_function
 from edgekit.forecaster.kernels import Kernel
-from edgekit.forecaster.model import INSIDE
+from edgekit.forecaster.model import INSIDE, READS
 from edgekit.forecaster.outcome import Outcome, State, state_of
 from edgekit.forecaster.products import products_of, tiles_of
 from edgekit.forecaster.spread import handed_on
@@ -53,16 +53,18 @@ def predicted(
         found = of_tiles(tiles, output)
     elif products is not None:
         found = of_products(products, kernel, precision)
-    elif any(_is_beyond(blobs[name], precision) for name in layer.inputs if name in blobs):
-        return Outcome(None, handed_on(layer, State.INF))
+    elif (read := _read(layer, blobs, precision)) is not State.FINITE:
+        return Outcome(None, read)
     else:
         found = _of_conditioning(noise, output, precision)
     stored = _of_rounding(output, precision)  # a part of the layer may not hold its largest number
     return found if found.state.rank >= stored.state.rank else stored
 
 
-def _is_beyond(array: Array, precision: str) -> bool:
-    return overflows(_peak(array), precision)
+def _read(layer: Layer, blobs: Mapping[str, Array], precision: str) -> State:
+    """Return the worst number that comes of reading numbers beyond the precision."""
+    beyond = [name in blobs and overflows(_peak(blobs[name]), precision) for name in layer.inputs]
+    return handed_on(layer, [State.INF if each else State.FINITE for each in beyond])
 
 
 def _of_rounding(output: Array, precision: str) -> Outcome:
@@ -93,7 +95,7 @@ def where(layer: Layer, blobs: Mapping[str, Array], precision: str) -> str:
     """Return which part of a layer leaves the range of the precision."""
     if _broken_weights(layer, precision):
         return f"a weight ({max(_peak(each.values()) for each in layer.weights):.3g})"
-    for names, what in ((layer.inputs, "what it reads"), (layer.outputs, "what it writes")):
+    for names, what in ((layer.inputs, READS), (layer.outputs, "what it writes")):
         peaks = [_peak(blobs[blob]) for blob in names if blob in blobs]
         if any(overflows(peak, precision) for peak in peaks):
             return f"{what} ({max(peaks):.3g})"

@@ -13,6 +13,7 @@ from edgekit.forecaster.outcome import State
 from edgekit.runtimes.trace import Source
 
 INSIDE = "a sum inside it"
+READS = "what it reads"
 
 
 class Risk(StrEnum):
@@ -36,7 +37,8 @@ class LayerForecast:
 
     `alone` is the state of its result on PyTorch's inputs, `entire` in the whole run, where what comes in may
     be infinite already. `peak` is the largest number that it reads or writes, `where` says which part of the
-    layer leaves the range, `lost` the share of its numbers that become zero.
+    layer leaves the range, `lost` the share of its numbers that become zero. `holds` is the largest number
+    that a function gives there; it may saturate far below what PyTorch has.
     """
 
     index: int
@@ -52,12 +54,18 @@ class LayerForecast:
     entire: State = State.FINITE
     where: str | None = None
     lost: float = 0.0
+    holds: float | None = None
     source: Source | None = None
 
     @property
     def inside(self) -> bool:
         """Whether all that the layer reads and writes fits: float32 sums alone may cure it."""
         return self.where is None or self.where == INSIDE
+
+    @property
+    def overreads(self) -> bool:
+        """Whether what it is handed by PyTorch is beyond the precision already."""
+        return self.where is not None and self.where.startswith(READS)
 
     def after(self, entire: State) -> LayerForecast:
         """Return the same layer with its state in the whole run."""

@@ -27,10 +27,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The largest error (None where the result is not finite) and the state of the result."""
+    """The largest error (None where the result is not finite), the state of the result, its largest number.
+
+    `peak` is None where it is near enough that of the exact result.
+    """
 
     error: float | None
     state: State = State.FINITE
+    peak: float | None = None
 
 
 def state_of(values: Array) -> State:

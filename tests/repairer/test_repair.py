@@ -14,7 +14,7 @@ import edgekit
 from edgekit.alignment import store
 from edgekit.bundle import open_bundle
 from edgekit.cli.main import main
-from edgekit.devices import DeviceTimeout, LocalDevice, QemuDevice, WorkerCrashed, WorkerError
+from edgekit.devices import LocalDevice, QemuDevice, WorkerCrashed, WorkerError
 from edgekit.formats import ncnn
 from edgekit.graph import Graph
 from edgekit.repairer import Keep, Repair
@@ -206,8 +206,8 @@ def _agrees(graph: Graph, blobs: Mapping[str, object], folder: Path) -> bool:
     ncnn.write(graph, param, weights)
     case = Case("a", {"in0": Feed(np.asarray(blobs["in0"]))}, ("2",))
     try:
-        reply = run_cases(DEVICE, param, weights, [case], PRECISIONS["fp16"], timeout_s=1.0)
-    except (WorkerCrashed, WorkerError, DeviceTimeout):  # dying, ncnn may wait for its own lock for ever
+        reply = run_cases(DEVICE, param, weights, [case], PRECISIONS["fp16"])
+    except (WorkerCrashed, WorkerError):  # dying, ncnn may wait for its own lock
         return False
     wanted = np.asarray(blobs["2"])
     got = reply.tensors.get("a:2")
