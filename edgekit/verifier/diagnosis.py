@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+_WAYS = {(0, -1): "up", (0, 1): "down", (1, -1): "to the left", (1, 1): "to the right"}
 _EXPLAINED = 0.01
 _MOST_CHANNELS = 4096
 _Test = Callable[[Array, Array], tuple[float, str] | None]
@@ -146,10 +147,8 @@ def _moved(y: Array, r: Array) -> tuple[float, str] | None:
                 continue
             residual = _norm((y - np.roll(r, (down, right), (-2, -1)))[inner])
             if residual <= _EXPLAINED * inside_error:
-                return (
-                    0.0,
-                    f"the picture is moved by {down} rows, {right} columns: padding or stride",
-                )
+                ways = [_WAYS[axis, step] for axis, step in enumerate((down, right)) if step]
+                return 0.0, f"the picture is moved by a pixel {' and '.join(ways)}: padding or stride"
     for axis, name in ((-1, "left to right"), (-2, "top to bottom")):
         if _norm(y - np.flip(r, axis)) <= _EXPLAINED * _norm(y - r):
             return 0.0, f"the picture is mirrored {name}"

@@ -47,7 +47,8 @@ def test_a_page_is_read_as_a_script() -> None:
     ("expected", "printed", "same"),
     [
         ("took 3.1 s\n", "took 12 s\n", True),
-        ("took 3.1 s\n", "took 3.1 ms\n", False),
+        ("took 3.1 s\n", "took 3.1 ms\n", True),
+        ("took 3.1 s\n", "took 3.1 MB\n", False),
         ("a\n[...]\nz\n", "a\nb\nc\nz\n", True),
         ("a\n[...]\nz\n", "a\nz\n", True),
         ("a\n[...]\nz\n", "a\nb\n", False),

@@ -40,7 +40,7 @@ def one_channel() -> np.ndarray:
         (swapped(), REFERENCE, "2 channels stand in another order (2<-5, 5<-2)"),
         (one_channel(), REFERENCE, "only channel 3 of 16 differs"),
         (bordered(), REFERENCE, "only the outermost pixel on each side differs: the padding's value or mode"),
-        (np.roll(REFERENCE, 1, -1), REFERENCE, "the picture is moved by 0 rows, 1 columns"),
+        (np.roll(REFERENCE, 1, -1), REFERENCE, "the picture is moved by a pixel to the right"),
         (REFERENCE[..., ::-1], REFERENCE, "the picture is mirrored left to right"),
         (REFERENCE, np.maximum(REFERENCE, 0), "an activation is missing or has other bounds"),
         (np.maximum(REFERENCE, 0), REFERENCE, "an activation too many or with other bounds"),
