@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import edgekit
 from edgekit import scratch
 
 
@@ -131,3 +133,14 @@ def test_many_at_once_do_not_remove_each_others(tmp_path: Path) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
     assert names(tmp_path) == []
+
+
+def test_nothing_temporary_is_made_elsewhere() -> None:
+    """What `tempfile` makes outlives a kill. Tracebacks are to be kept; a board has its own supervisor."""
+    package = Path(edgekit.__file__).parent
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"mkdtemp|mkstemp|TemporaryDirectory|NamedTemporaryFile", path.read_text("utf-8"))
+    }
+    assert found == {"scratch.py", "cli/failures.py", "devices/remote/supervisor.py"}

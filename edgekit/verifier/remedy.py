@@ -6,11 +6,10 @@ All variants of all culprits lie in one net that no layer of them shares, so tha
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from edgekit import scratch
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.alignment.scaled import ScaledCase
@@ -52,8 +51,8 @@ def find_remedies(
     trials = list(_trials(artefact, alignment, samples, culprits))
     if not trials:
         return {}
-    with tempfile.TemporaryDirectory(prefix="edgekit-remedy-") as folder:
-        param, weights = Path(folder) / "variants.param", Path(folder) / "variants.bin"
+    with scratch.folder() as folder:
+        param, weights = folder / "variants.param", folder / "variants.bin"
         cases = [case for trial in trials for case in _cases(trial, alignment, samples, culprits)]
         try:
             ncnn.write(_net(trials), param, weights)
