@@ -58,6 +58,12 @@ def weight_scale(graph: Graph, index: int, rng: Rng) -> Graph | None:
     return None if name is None else with_weight(graph, index, name, lambda data: data * np.float32(1.05))
 
 
+def weight_nudged(graph: Graph, index: int, rng: Rng) -> Graph | None:
+    """All weights 0.02 % larger."""
+    name = float_weight(graph.layers[index], *MAIN_WEIGHTS)
+    return None if name is None else with_weight(graph, index, name, lambda data: data * np.float32(1.0002))
+
+
 def weight_channel(graph: Graph, index: int, rng: Rng) -> Graph | None:
     """The weights of one output channel half as large again."""
 
@@ -148,6 +154,12 @@ def bias_shift(graph: Graph, index: int, rng: Rng) -> Graph | None:
     return with_weight(graph, index, name, change)
 
 
+def bias_nudged(graph: Graph, index: int, rng: Rng) -> Graph | None:
+    """The whole bias 0.2 % larger."""
+    name = float_weight(graph.layers[index], *_BIASES)
+    return None if name is None else with_weight(graph, index, name, lambda data: data * np.float32(1.002))
+
+
 def bias_lost(graph: Graph, index: int, rng: Rng) -> Graph | None:
     """The bias left at zero."""
     name = float_weight(graph.layers[index], *_BIASES)
@@ -229,6 +241,14 @@ def eps(graph: Graph, index: int, rng: Rng) -> Graph | None:
     if layer.type not in _EPS:
         return None
     return with_params(graph, index, {_EPS[layer.type]: decoded(layer).number("eps") * 1000})
+
+
+def eps_nudged(graph: Graph, index: int, rng: Rng) -> Graph | None:
+    """A norm's epsilon doubled."""
+    layer = graph.layers[index]
+    if layer.type not in _EPS:
+        return None
+    return with_params(graph, index, {_EPS[layer.type]: decoded(layer).number("eps") * 2})
 
 
 def padding(graph: Graph, index: int, rng: Rng) -> Graph | None:
@@ -453,10 +473,11 @@ KINDS: Mapping[str, Fault] = MappingProxyType(
     {
         fault.__name__: fault
         for fault in (
-            weight_scale, weight_channel, weight_order, input_order, kernel_flipped, kernel_transposed,
-            gate_order, weight_fp16, bias_shift, bias_lost, statistics, activation_lost, activation_other,
-            bound, slope, eps, padding, dilation, stride, pooling, pooling_border, interpolation, corners,
-            axis, shuffle, concat_order, slice_order, binary_op, operand_order, constant, layer_lost,
+            weight_scale, weight_nudged, weight_channel, weight_order, input_order, kernel_flipped,
+            kernel_transposed, gate_order, weight_fp16, bias_shift, bias_nudged, bias_lost, statistics,
+            activation_lost, activation_other, bound, slope, eps, eps_nudged, padding, dilation, stride,
+            pooling, pooling_border, interpolation, corners, axis, shuffle, concat_order, slice_order,
+            binary_op, operand_order, constant, layer_lost,
         )
     }
 )  # fmt: skip

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgekit.models.mobilenet_v2 import MobileNetV2
+
 
 def _conv(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2)
@@ -105,6 +107,13 @@ class Bounded(nn.Module):
         return F.hardtanh(self.fc(F.leaky_relu(y + 2.0, 0.2)), -9.0, 9.0)
 
 
+class Untrained(MobileNetV2):
+    """MobileNet V2 as PyTorch initialises it: signals fade, no ReLU6 reaches its bound; x is 1x3x64x64."""
+
+    def __init__(self) -> None:
+        super().__init__(width=0.5, classes=100)
+
+
 class Transformer(nn.Module):
     """Two encoder blocks, one with its norm in front, and a class token's worth of pooling; x is 1x24x32."""
 
@@ -180,6 +189,7 @@ NETS: dict[str, tuple[type[nn.Module], dict[str, tuple[int, ...]]]] = {
     "sequences": (Sequences, {"x": (1, 20, 16)}),
     "resampling": (Resampling, {"x": (1, 8, 8, 8)}),
     "bounded": (Bounded, {"x": (1, 3, 16, 16)}),
+    "untrained": (Untrained, {"x": (1, 3, 64, 64)}),
     "transformer": (Transformer, {"x": (1, 24, 32)}),
     "branches": (Branches, {"x": (1, 16, 12, 12)}),
     "recurrent": (Recurrent, {"x": (1, 12, 30)}),

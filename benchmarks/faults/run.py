@@ -1,4 +1,4 @@
-"""Does `edgekit verify` name the faulty layer? Faults of thirty kinds, put into the zoo one or two at a time.
+"""Does `edgekit verify` name the faulty layer? Faults of 34 kinds, put into the zoo one or two at a time.
 
     python benchmarks/faults/run.py [--quick] [--models "NAME ..."] [--json FILE] [--folder build/faults]
 
@@ -20,7 +20,7 @@ import subjects
 import torch
 from effect import Tensors, clean_results
 from table import summary, table
-from trials import Site, after, before, inject, sites
+from trials import COUNTED, Site, after, before, inject, sites
 from warm import WarmDevice
 
 from edgekit import schema
@@ -86,7 +86,7 @@ def trial_model(name: str, folder: Path, journal: Journal, device: Device, *, qu
     subject = subjects.load(name, folder, device)
     untouched = clean_results(subject)
     counted: list[Site] = []
-    for site in sites(subject, 1):
+    for site in sites(subject):
         record = trial(subject, (site,), journal, untouched)
         if record["group"] == "single":
             counted.append(site)
@@ -118,7 +118,7 @@ def trial(
             journal.add(f"{key}, after", {"group": "none"})
         else:
             found = after(subject, faults, graph, untouched)
-            if found.group in ("single", "double", "unreached", "fp16"):
+            if found.group in COUNTED:
                 journal.add(f"{key}, before", {"what": "fault", **before(subject, found, graph).to_json()})
             journal.add(f"{key}, after", {"what": "fault", **found.to_json()})
     return dict(journal.done[f"{key}, after"])

@@ -14,6 +14,7 @@ _ROWS = (
     ("unreached", "after", "a bound or slope that the input never reaches"),
     ("double", "after", "two faults at once"),
     ("single", "before", "one fault, there before alignment"),
+    ("subtle", "before", "one fault, less than that, there before alignment"),
     ("fp16", "before", "one layer's weights rounded to fp16, before alignment"),
     ("unreached", "before", "an unreached bound, there before alignment"),
     ("double", "before", "two faults, there before alignment"),

@@ -7,6 +7,7 @@ answers. Each request still runs in a process of its own, so a crash of ncnn is 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,9 @@ from typing import Any
 from edgekit.devices.base import Reply, Tensor
 from edgekit.devices.exchange import Ending, exchange
 from edgekit.devices.local import LocalDevice
+
+_LONGEST_S = 30
+"""How long a request may take; a broken net can leave ncnn waiting for itself."""
 
 
 class WarmDevice(LocalDevice):
@@ -59,6 +63,7 @@ def serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
+            signal.alarm(_LONGEST_S)  # ends it as a crash would
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)
             os.dup2(silence, 2)

@@ -177,6 +177,7 @@ _AFTER = 3.0  # an operation behind it that the layer does not announce
 _SILENT = 1.0  # a fused activation that is not among the operations
 _EXTRA = 0.125  # a second operation in a layer that is made for one, or beside a norm's own
 _LOST = 0.5  # what a layer that does nothing would have swallowed: some converter took it for a no-op
+_IDLE = 3.0  # a layer that does nothing and has lost nothing: converters leave none behind
 _DROPPED = 0.1  # the same of a layer that fails: this is what it lost
 _TURNED = 2.0  # axes in another order behind a layer that keeps their order
 
@@ -267,7 +268,7 @@ def misfit(
     if layer.type in _VIEW_LAYERS:
         swallowed = [node for node in real if short(node.op) not in _VIEW_LIKE]
         if layer.type == "Noop":
-            return len(swallowed) * (_DROPPED if fails else _LOST)
+            return len(swallowed) * (_DROPPED if fails else _LOST) if swallowed else _IDLE
         return len(swallowed) * (_BEFORE if fails else _AFTER)
     if layer.type in _RECURRENT:
         calls = {node.call if node.call is not None else -node.index for node in real}

@@ -95,6 +95,7 @@ def in_other_units(plain: Sample, scales: Mapping[str, float]) -> Sample:
         tuple(
             ScaledCase(
                 case.layer,
+                case.factor,
                 times(case.inputs),
                 times(case.outputs),
                 {blob: noise(each, blob) for blob, each in case.noise.items()},

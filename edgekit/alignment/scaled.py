@@ -23,6 +23,8 @@ from edgekit.ops import decode, spec_of
 from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Replay
 
 FACTOR = 64.0
+_REACH = 64.0  # bounds lie below: what they are handed is scaled up to this where signals have faded
+_MOST_STEPS = 4
 _PATCH = 4  # rows and columns that are enough to meet a bound in every channel
 _MOST_ELEMENTS = 1 << 16  # of an input that cannot be cut down to a patch
 _JITTER_SEED = 20260
@@ -31,9 +33,13 @@ _LUCK = 4.0  # a patch has few elements, whose largest rounding error can be luc
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScaledCase:
-    """One layer alone: what goes in, what should come out, both in ncnn's order of axes, and the noise."""
+    """One layer alone: what goes in, what should come out, both in ncnn's order of axes, and the noise.
+
+    `factor` says how many times as large as the sample's the inputs are.
+    """
 
     layer: int
+    factor: float
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     noise: Mapping[str, Noise]
@@ -65,7 +71,7 @@ def _case(layer: Layer, entry: LayerAlignment, alignment: Alignment, flow: Flow)
     patch = _patch(layer, whole) if plain and _lies_plainly(before.layout, whole) else whole
     if patch.size > _MOST_ELEMENTS:
         return None
-    given = _scaled(patch, entry.index)
+    given, factor = _reaching(replay, flow, entry, before.value, _scaled(patch, entry.index))
     run = _run(replay, flow, entry, before.value, after.value, given)
     if run is None:
         return None
@@ -79,6 +85,7 @@ def _case(layer: Layer, entry: LayerAlignment, alignment: Alignment, flow: Flow)
         return None
     return ScaledCase(
         entry.index,
+        factor,
         {entry.anchors[0]: contiguous(inputs)},
         {entry.outputs[0]: contiguous(outputs)},
         {entry.outputs[0]: noise},
@@ -118,6 +125,33 @@ def _scaled(patch: Array, seed: int) -> Array:
     """The patch times plus or minus the factor; a dead input is taken for one of ones."""
     signs = np.random.default_rng(seed).choice(np.array([-FACTOR, FACTOR], np.float32), patch.shape)
     return signs if largest(patch) == 0 else np.asarray(patch * signs, np.float32)
+
+
+def _reaching(
+    replay: Replay, flow: Flow, entry: LayerAlignment, source: int, given: Array
+) -> tuple[Array, float]:
+    """Scale an input by powers of two until the numbers that a bound is handed are as large as bounds are.
+
+    In an untrained network signals fade by orders of magnitude: there the factor alone leaves them all
+    inside. Returns the input and its whole factor.
+    """
+    factor = FACTOR
+    trace = flow.trace
+    bounds = [node for node in entry.segment if families.is_bound(trace.nodes[node].op)]
+    handed = {value for node in bounds for value in trace.nodes[node].inputs if value in trace.live}
+    outside = flow.inputs(entry.segment, [source])
+    inside = [value for value in sorted(handed) if value not in outside]
+    for _ in range(_MOST_STEPS):
+        try:
+            found = replay.run(entry.segment, dict.fromkeys(outside, given), inside, None, wide=False)
+        except RuntimeError:
+            break
+        reached = min((largest(array) for array in (found.values() if inside else [given])), default=0.0)
+        if not 0 < reached < _REACH:
+            break
+        step = float(2.0 ** np.ceil(np.log2(_REACH / reached)))
+        given, factor = np.asarray(given * np.float32(step), np.float32), factor * step
+    return given, factor
 
 
 def _run(

@@ -2,8 +2,8 @@
 
     alignment.json  {"schema": "edgekit.alignment/1", "fingerprint": ..., "coverage": ...,
                      "layers": [...], "blobs": {BLOB: {"value":, "layout":, "method":, "confidence":,
-                     "error":, "tensor": KEY}}, "samples": [{"name":, "noise": {BLOB: ...},
-                     "scaled": [{"layer":, "inputs": [BLOB], "outputs": [BLOB], "noise": {BLOB: ...}}]}]}
+                     "error":, "tensor": KEY}}, "samples": [{"name":, "noise": {BLOB: ...}, "scaled":
+                     [{"layer":, "factor":, "inputs": [BLOB], "outputs": [BLOB], "noise": {BLOB: ...}}]}]}
     reference.npz   one array `SAMPLE/KEY` per distinct tensor, in ncnn's order of axes, float32 or int32;
                     `SAMPLE/sINDEX.BLOB` per blob of a scaled case, INDEX being its layer
 
@@ -73,6 +73,7 @@ def write(folder: Path, alignment: Alignment, samples: Sequence[Sample], digest:
                 "scaled": [
                     {
                         "layer": case.layer,
+                        "factor": case.factor,
                         "inputs": list(case.inputs),
                         "outputs": list(case.outputs),
                         "noise": case.noise,
@@ -205,6 +206,7 @@ def _check_array(entry: Entry, blob: str, shape: tuple[int, ...]) -> None:
 @dataclass(frozen=True, slots=True)
 class _ScaledEntry:
     layer: int
+    factor: float
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     noise: Mapping[str, Noise]
@@ -221,6 +223,7 @@ def _sample_entry(entry: Mapping[str, Any]) -> _SampleEntry:
     scaled = tuple(
         _ScaledEntry(
             int(case["layer"]),
+            float(case["factor"]),
             tuple(str(blob) for blob in case["inputs"]),
             tuple(str(blob) for blob in case["outputs"]),
             {blob: _noise(case["noise"][blob]) for blob in case["outputs"]},
@@ -245,7 +248,7 @@ def _read_scaled(
             found[blob] = archive.read(key)
         return found
 
-    return ScaledCase(case.layer, arrays(case.inputs), arrays(case.outputs), case.noise)
+    return ScaledCase(case.layer, case.factor, arrays(case.inputs), arrays(case.outputs), case.noise)
 
 
 def _blob(blob: str, entry: Mapping[str, Any]) -> BlobAlignment:

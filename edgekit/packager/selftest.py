@@ -18,7 +18,6 @@ from typing import Any
 from edgekit import schema
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.alignment.scaled import FACTOR
 from edgekit.bundle import BIN_FILE, PARAM_FILE, TensorSpec
 from edgekit.graph import Graph
 from edgekit.numerics.floors import floor
@@ -58,7 +57,6 @@ def write_selftest(
     document = {
         "schema": SELFTEST_SCHEMA,
         "precisions": PRECISIONS,
-        "scaled_factor": FACTOR,
         "layers": [_layer_json(entry, graph, alignment) for entry in alignment.layers],
         "outputs": [{"name": output.name, "blob": output.blob} for output in outputs],
         "samples": expected,
@@ -104,6 +102,7 @@ def _sample_json(
         "scaled": [
             {
                 "layer": case.layer,
+                "factor": case.factor,
                 "blob": blob,
                 "tensor": keys.of(array, blob),
                 "floor": floor(case.noise[blob], _MOST_PRECISE, limits[_MOST_PRECISE].sums(blob)),

@@ -16,7 +16,6 @@ import numpy as np
 
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.alignment.scaled import FACTOR
 from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Comparison
 from edgekit.verifier.limits import Limits
@@ -138,7 +137,7 @@ class Judge:
     def _scaled(self, entry: LayerAlignment) -> ScaledResult | None:
         """The layer on its scaled input: the worst of the samples."""
         found = [
-            (floor(case.noise[blob], self.precision, self._limits.sums(blob)), comparison)
+            (case.factor, floor(case.noise[blob], self.precision, self._limits.sums(blob)), comparison)
             for number, sample in enumerate(self.samples)
             for case in sample.scaled
             if case.layer == entry.index
@@ -148,13 +147,13 @@ class Judge:
         ]
         results = [
             ScaledResult(
-                FACTOR,
+                factor,
                 Status.FAIL if _above(comparison, limit) else Status.PASS,
                 comparison.metrics,
                 limit,
                 comparison.finding,
             )
-            for limit, comparison in found
+            for factor, limit, comparison in found
         ]
         return max(results, key=lambda result: result.status is Status.FAIL, default=None)
 

@@ -20,7 +20,6 @@ public final class Expected {
 
     /** Precision to the ncnn options that make it. */
     public final Map<String, JSONObject> precisions;
-    public final double scaledFactor;
     public final List<Layer> layers;
     public final List<Output> outputs;
     public final List<Sample> samples;
@@ -35,7 +34,6 @@ public final class Expected {
             String name = names.next();
             precisions.put(name, options.getJSONObject(name));
         }
-        scaledFactor = json.getDouble("scaled_factor");
         layers = Json.each(json.getJSONArray("layers"), Layer::new);
         outputs = Json.each(json.getJSONArray("outputs"), Output::new);
         samples = Json.each(json.getJSONArray("samples"), Sample::new);
@@ -145,12 +143,15 @@ public final class Expected {
     /** A layer with a bound, alone, on its input scaled up; float32 only. */
     public static final class Scaled {
         public final int layer;
+        /** How many times as large as the sample's its inputs are. */
+        public final double factor;
         public final String blob;
         public final String tensor;
         public final double floor;
 
         Scaled(JSONObject json) throws JSONException {
             layer = json.getInt("layer");
+            factor = json.getDouble("factor");
             blob = json.getString("blob");
             tensor = json.getString("tensor");
             floor = json.getDouble("floor");

@@ -107,7 +107,7 @@ final class Judge {
                 if (first == null || failed) {
                     first =
                             new JSONObject()
-                                    .put("factor", expected.scaledFactor)
+                                    .put("factor", each.factor)
                                     .put("status", (failed ? Status.FAIL : Status.PASS).json())
                                     .put("metrics", LayerVerdict.metrics(found))
                                     .put("floor", each.floor)
