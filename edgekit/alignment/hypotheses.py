@@ -118,12 +118,13 @@ def of_inputs(state: State, index: int) -> list[Changes]:
 def _others(state: State, origin: str, reader: int) -> Iterator[Match]:
     """Other tensors of the same size around the place that an aligned blob has now.
 
-    First those that the operation behind the reader's own output reads.
+    First those that the operation behind the reader's own output reads. What a layer that does nothing has
+    lost may have made the tensor larger, or smaller.
     """
     trace, entry = state.trace, state.chosen[origin]
     now = trace.values[entry.value]
-    producer = state.graph.blobs[origin].producer
-    sources = state.sources(state.graph.layers[producer])
+    maker = state.graph.layers[state.graph.blobs[origin].producer]
+    sources = state.sources(maker)
     around = dict.fromkeys(match.value for match in state.alternatives.get(origin, ()))
     around.update(dict.fromkeys(_beside(state, entry.value)))
     around.update(dict.fromkeys(_downstream(state, [entry.value])))
@@ -133,7 +134,7 @@ def _others(state: State, origin: str, reader: int) -> Iterator[Match]:
     read = set(_read_by(state, reader))
     around.update(dict.fromkeys(read - {entry.value}))
     ranked = sorted(
-        (value for value in around if trace.values[value].size == now.size),
+        (value for value in around if maker.type == "Noop" or trace.values[value].size == now.size),
         key=lambda value: (value not in read, abs(trace.order(value) - place), value),
     )
     for value in ranked:
@@ -142,7 +143,11 @@ def _others(state: State, origin: str, reader: int) -> Iterator[Match]:
             continue
         same_axes = array.shape == now.shape
         plain = Layout(entry.layout.shape, None, entry.layout.batch_axis)
-        yield Match(value, plain, 0.0)
+        if array.size == now.size:
+            yield Match(value, plain, 0.0)
+        own = _layout(state, maker.inputs, value, None)
+        if own != plain and (array.size != now.size or families.may_turn(maker)):
+            yield Match(value, own, 0.0)
         if same_axes and not entry.layout.is_identity:
             yield Match(value, entry.layout, 0.0)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgekit.alignment import families
 from edgekit.alignment.matching import TOLERANCE, Observation
 from edgekit.alignment.model import Method
 from edgekit.alignment.noise import is_exact, layer_noise
@@ -19,6 +20,7 @@ _PER_FAILING_STRAIN = 0.05  # the same of a layer that fails: it is wrong, so th
 _PARTIAL = 0.5  # what a layer counts that is near its tensor, if not near enough
 _MOST_STRAIN = 12.0  # of one layer: beyond that it only says that something is wrong nearby
 _MOST_FAILING_STRAIN = 6.0
+_PER_COMPUTING = 0.15  # that a layer computes a tensor's numbers is no coincidence, that it moves them may be
 _PER_CHANGE = 0.03  # what a hypothesis pays for every blob that it moves: the simpler one is likelier
 _BETTER = 0.08  # smallest gain that counts
 
@@ -42,9 +44,13 @@ def trial_of(state: State, changes: Changes) -> Trial:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many of the tested layers fail, how badly those that pass and those that fail fit, the price."""
+    """How many of the tested layers fail, how badly those that pass and those that fail fit, the price.
+
+    `computing` counts the failing layers that do more than move numbers.
+    """
 
     fails: float
+    computing: int
     strain: float
     failing_strain: float
     changes: int
@@ -78,7 +84,7 @@ class Scorer:
         A layer that was not aligned and now gives some tensor's numbers, if not to within rounding, fails by
         half: there may be a second fault above it.
         """
-        fails, strains = 0.0, [0.0, 0.0]
+        fails, computing, strains = 0.0, 0, [0.0, 0.0]
         state = trial.state
         anchors = [state.anchors(state.graph.layers[index].inputs) for index in tested]
         for index, seen, started in zip(tested, answers, anchors, strict=True):
@@ -91,10 +97,11 @@ class Scorer:
                 continue
             failing = self.fails_from(state, index, seen, started)
             fails += failing * (_PARTIAL if open_blobs else 1.0)
+            computing += failing and not families.is_move(layer)
             if all(blob in state.chosen for blob in layer.inputs):
                 most = _MOST_FAILING_STRAIN if failing else _MOST_STRAIN
                 strains[failing] += min(state.layer_strain(index, fails=failing), most)
-        return Score(fails, strains[False], strains[True], len(trial.changes))
+        return Score(fails, computing, strains[False], strains[True], len(trial.changes))
 
     def _misses(
         self, state: State, index: int, blob: str, seen: Observation | None, anchors: Sequence[str]
@@ -134,7 +141,7 @@ def is_far(state: State, index: int, seen: Mapping[str, Observation]) -> bool:
 def blame(score: Score) -> float:
     """What a hypothesis has against it, in failing layers."""
     strain = _PER_STRAIN * score.strain + _PER_FAILING_STRAIN * score.failing_strain
-    return score.fails + strain + _PER_CHANGE * score.changes
+    return score.fails + _PER_COMPUTING * score.computing + strain + _PER_CHANGE * score.changes
 
 
 def is_better(score: Score, than: Score) -> bool:

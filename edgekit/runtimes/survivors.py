@@ -7,6 +7,7 @@ above, and every layer run alone on right inputs, still have answers, and those 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import Case, run_cases
 
 _MOST_CRASHES = 24
+_MOST_OF_A_BLOB = 2
 _STEP = re.compile(r"(?:layer '.*', )?blob (?P<blob>.+) of case (?P<case>\S+)")
 
 
@@ -42,7 +44,8 @@ def run_survivors(
     """Run all cases; after a crash run them again without the blobs that it concerns.
 
     What kills, and every run from the net's inputs, then comes last: a layer that overruns its memory there
-    may kill whatever comes after it. Cases whose ids `group` maps to the same word lose their blobs together.
+    may kill whatever comes after it. Cases whose ids `group` maps to the same word lose their blobs together;
+    what has killed several times is left out of all cases that start from the same shapes.
 
     Raises:
         WorkerCrashed: ncnn died outside the cases, as on loading the net, or again and again.
@@ -50,6 +53,7 @@ def run_survivors(
     asked = {case.id: case for case in cases}
     crashes: list[str] = []
     died: set[str] = set()
+    deaths: Counter[str] = Counter()
     while True:
         left = [case for case in asked.values() if case.outputs]
         if crashes:
@@ -67,12 +71,22 @@ def run_survivors(
             crashes.append(str(crash))
             below = {*descendants(graph, blob), blob}
             again = case in died
-            died.update(each for each in asked if group(each) == group(case))
-            for sister in [each for each in asked if group(each) == group(case)]:
+            deaths[blob] += 1
+            sisters = [each for each in asked if group(each) == group(case)]
+            if deaths[blob] > _MOST_OF_A_BLOB:
+                given = _shapes(asked[case])
+                sisters = [each for each in asked if each in sisters or _shapes(asked[each]) == given]
+            died.update(sisters)
+            for sister in sisters:
                 mended = asked.pop(sister)
                 kept = tuple(each for each in mended.outputs if each not in below)
                 # Memory that was written past its end kills later and elsewhere: give up more each time.
                 asked[sister] = replace(mended, outputs=kept[: len(kept) // 2] if again else kept)
+
+
+def _shapes(case: Case) -> object:
+    """What decides whether ncnn survives a case: where it starts and with which shapes, not which numbers."""
+    return {(blob, feed.array.shape, feed.batch_axis) for blob, feed in case.inputs.items()}
 
 
 def _depth(graph: Graph, case: Case) -> int:
