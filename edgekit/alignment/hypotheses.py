@@ -129,12 +129,14 @@ def _others(state: State, origin: str, reader: int) -> Iterator[Match]:
     around.update(dict.fromkeys(_beside(state, entry.value)))
     around.update(dict.fromkeys(_downstream(state, [entry.value])))
     around.update(dict.fromkeys(state.flow.near(sources)))
-    around.pop(entry.value, None)
     place = trace.order(entry.value)
     read = set(_read_by(state, reader))
     around.update(dict.fromkeys(read - {entry.value}))
+    lost = _downstream(state, sources, steps=1) if maker.type == "Noop" else []
+    around.update(dict.fromkeys(lost))
+    around.pop(entry.value, None)
     ranked = sorted(
-        (value for value in around if maker.type == "Noop" or trace.values[value].size == now.size),
+        (value for value in around if trace.values[value].size == now.size or value in lost),
         key=lambda value: (value not in read, abs(trace.order(value) - place), value),
     )
     for value in ranked:
