@@ -149,6 +149,9 @@ _VIEW_LIKE = frozenset(
     "split split_with_sizes unsafe_split chunk Split cat roll channel_shuffle Gather".split()
 )
 """What view layers stand for besides views: cutting, and the moves that are a few of them."""
+_MOVES = _VIEW_LAYERS | frozenset(
+    "Concat Padding PixelShuffle Reorg Input MemoryData Tile Flip CopyTo Unfold Diag".split()
+)
 _WEIGHTED = frozenset(
     "Convolution ConvolutionDepthWise Deconvolution DeconvolutionDepthWise Convolution1D "
     "ConvolutionDepthWise1D Deconvolution1D DeconvolutionDepthWise1D Convolution3D ConvolutionDepthWise3D "
@@ -230,6 +233,11 @@ def takes_shapes(layer: Layer) -> bool:
 def may_have_lost_input(layer: Layer) -> bool:
     """Whether a layer could have read more than it does: it takes any number, or two and reads one."""
     return layer.type in _ANY_NUMBER or (layer.type in _TWO and len(layer.inputs) < 2)
+
+
+def is_move(layer: Layer) -> bool:
+    """Whether a layer only moves numbers: that its result agrees says little."""
+    return layer.type in _MOVES
 
 
 def is_weighted(layer: Layer) -> bool:
