@@ -75,6 +75,11 @@ def format_count(count: float | None) -> str:
     return _prefixed(count, 1000.0, _COUNT_UNITS)
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number of things: `1 thread`, `4 threads`; `plural` where it is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def format_percent(share: float | None) -> str:
     """Return a share of one as a percentage with one decimal: 0.1234 is `12.3 %`."""
     if share is None or not math.isfinite(share):

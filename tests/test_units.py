@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from edgekit.errors import UserError
 from edgekit.units import (
+    counted,
     format_bytes,
     format_count,
     format_duration,
@@ -79,6 +80,11 @@ def test_format_bytes(count: float | None, text: str) -> None:
 )
 def test_format_count(count: float, text: str) -> None:
     assert format_count(count) == text
+
+
+def test_one_thing_and_more_of_them() -> None:
+    assert [counted(number, "thread") for number in (0, 1, 2)] == ["0 threads", "1 thread", "2 threads"]
+    assert counted(3, "process", "processes") == "3 processes"
 
 
 def test_percent_and_error() -> None:

@@ -42,6 +42,8 @@ from edgekit.bencher.targets import Target, in_runtime, is_path, resolve
 from edgekit.devices import Device, DeviceInfo, device_info, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.numerics import statistics as st
+from edgekit.sources.spec import parse_spec
+from edgekit.units import counted
 
 
 def _silent(step: str, done: int | None = None, total: int | None = None) -> None:
@@ -95,9 +97,9 @@ def bench(
     if not names:
         raise UserError("nothing to measure", "name a bundle, a .param or a suite.toml")
     place = open_device(device) if isinstance(device, str) else device
+    _check_asked(names, threads, runtimes)
     with scratch.folder() as folder:
         found = _targets(names, inputs or {}, folder, progress)
-        check_runtimes(tuple(runtimes))
         found += _elsewhere(found, runtimes, folder)
         configurations = _configurations(found, threads, precision, compare and not place.emulated)
         run = Bench(
@@ -112,6 +114,17 @@ def bench(
             progress=progress,
         )
         return _report(run, configurations, memory)
+
+
+def _check_asked(names: Sequence[str | Path], threads: Sequence[int], runtimes: Sequence[str]) -> None:
+    """Refuse what is mistyped before the first model is exported, which takes minutes."""
+    for count in threads:
+        if count < 1:
+            raise UserError(f"{count} threads cannot run anything", "give a positive number")
+    for name in names:
+        if Path(name).suffix != ".toml" and not is_path(str(name)):
+            parse_spec(str(name))
+    check_runtimes(tuple(runtimes))
 
 
 def _protocol(device: Device, certified: bool, compare: bool, *, suite: bool) -> Protocol:
@@ -161,9 +174,6 @@ def _configurations(
     compare: bool,
 ) -> list[Configuration]:
     """Return every combination, and for a comparison the first one again as its A/A twin."""
-    for count in threads:
-        if count < 1:
-            raise UserError(f"{count} threads cannot run anything", "give a positive number")
     chosen = (precision,) if isinstance(precision, str) else precision
     found = [
         Configuration(target, count, name)
@@ -241,7 +251,7 @@ class _Extras:
                 memory = memory_of(measure_memory(self._run, configuration))
             wanted = self._run.layers and not self._run.device.emulated and not self.interrupted
             if wanted and key not in self._peaks:
-                self._run.progress(f"limits of the device, {configuration.threads} threads")
+                self._run.progress(f"limits of the device, {counted(configuration.threads, 'thread')}")
                 self._peaks[key] = Peaks.of(measure_peaks(self._run, configuration), configuration.precision)
         except KeyboardInterrupt:
             self.interrupted = True

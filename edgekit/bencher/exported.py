@@ -16,9 +16,6 @@ def export_target(spec: str, shapes: Shapes, folder: Path) -> Target:
     Raises:
         UserError: the spec names no model, torch is missing, or the model cannot be exported.
     """
-    from edgekit.sources.spec import parse_spec
-
-    parse_spec(spec)  # a mistyped name is answered before torch is loaded
     require("torch", "torch")
     from edgekit.exporter import export
 

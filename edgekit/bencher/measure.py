@@ -20,7 +20,7 @@ from edgekit.bencher.settings import OpenMp, Pinning, Protocol, ncnn_options
 from edgekit.bencher.targets import Target
 from edgekit.devices import Device, DeviceTimeout, WorkerCrashed, WorkerError
 from edgekit.numerics.statistics import Samples
-from edgekit.units import format_duration
+from edgekit.units import counted, format_duration
 
 _TIMEOUT_SLACK_S = 120.0
 _WARMER_CELSIUS = 2.0  # than at rest is still cool
@@ -46,8 +46,7 @@ class Configuration:
     @property
     def label(self) -> str:
         """How a progress line names it."""
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{self.target.name}, {threads}, {self.precision}"
+        return f"{self.target.name}, {counted(self.threads, 'thread')}, {self.precision}"
 
     def options(self) -> dict[str, bool | int]:
         """The `ncnn.Option` fields."""

@@ -16,14 +16,14 @@ from edgekit.units import format_duration, format_percent
 _GRADES = {Severity.NOTE: "A", Severity.MINOR: "B", Severity.MAJOR: "C", Severity.FATAL: "D"}
 
 _OUTLIER_MADS = 14.8  # |x - median| / MAD, hyperfine's threshold
-_EXTREME = 0.5
-_SPREAD = 0.10
-_WILD_SPREAD = 0.50
-_SURE = 0.02
-_OTHERS = 0.05
-_DRIFT = 0.05
-_SLOW_FIRST = 10.0
-_SUM_TOLERANCE = 0.03
+_EXTREME = 0.5  # of the median, pyperf's threshold
+_SPREAD = 0.10  # standard deviation over mean, pyperf's threshold
+_WILD_SPREAD = 0.50  # the same, where no median of it is worth reporting
+_SURE = 0.02  # width of the 95 % interval over the median: narrower than what anybody decides on
+_OTHERS = 0.05  # share of a CPU; what a machine has to do beside a measurement stays below
+_DRIFT = 0.05  # of the median or the clock
+_SLOW_FIRST = 10.0  # times the median
+_SUM_TOLERANCE = 0.03  # a clock around each layer and the noise between two runs explain no more
 
 
 def judge(caveats: Sequence[Caveat]) -> Validity:

@@ -8,9 +8,9 @@ from typing import Any
 from edgekit import schema
 from edgekit.bencher import BenchReport, Result
 from edgekit.bencher.result import LayerTiming
-from edgekit.report.bench_words import threads_text, wrapped
+from edgekit.report.bench_words import wrapped
 from edgekit.report.table import text_table
-from edgekit.units import format_bytes, format_count, format_duration, format_percent
+from edgekit.units import counted, format_bytes, format_count, format_duration, format_percent
 
 Reports = Mapping[str, BenchReport]
 """Device as it was named -> what `bench` measured on it, in the order in which they were asked for."""
@@ -50,7 +50,7 @@ def _results(reports: Reports, key: tuple[str, int, str]) -> dict[str, Result]:
 
 def _title(key: tuple[str, int, str]) -> str:
     target, threads, precision = key
-    return f"{target}, {threads_text(threads)}, {precision}"
+    return f"{target}, {counted(threads, 'thread')}, {precision}"
 
 
 def _findings(reports: Reports) -> list[str]:

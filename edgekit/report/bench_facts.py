@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from edgekit.bencher import BenchReport, Result
 from edgekit.report.bench_emulated_text import dispatch_line
-from edgekit.report.bench_words import label, threads_text
-from edgekit.units import format_bytes, format_count, format_duration, format_shape
+from edgekit.report.bench_words import label
+from edgekit.units import counted, format_bytes, format_count, format_duration, format_shape
 
 _MOST_FIGURES = 4
 _MOST_TARGETS = 6
@@ -26,7 +26,7 @@ def figures(report: BenchReport) -> list[tuple[str, str, str]]:
 
 
 def _speed(report: BenchReport, result: Result) -> Iterator[tuple[str, str, str]]:
-    title = label(report, result.key) if len(report.results) > 1 else threads_text(result.threads)
+    title = label(report, result.key) if len(report.results) > 1 else counted(result.threads, "thread")
     if result.instructions is not None:
         yield title, f"{format_count(result.instructions)}", "instructions"
     if result.latency is not None:

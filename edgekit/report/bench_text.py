@@ -9,9 +9,10 @@ from edgekit.bencher.result import Caveat
 from edgekit.report.bench_emulated_text import dispatch_line, emulated_finding, instruction_table
 from edgekit.report.bench_layers_text import layers_text
 from edgekit.report.bench_suite_text import suite_text
-from edgekit.report.bench_words import label, threads_text, wrapped
+from edgekit.report.bench_words import label, wrapped
 from edgekit.report.table import Table
 from edgekit.units import (
+    counted,
     format_bytes,
     format_duration,
     format_percent,
@@ -50,7 +51,7 @@ def finding(report: BenchReport) -> list[str]:
         title = f"{', '.join(sorted(names))}: " if names else ""
         return [f"{title}{len(timed)} configurations, {_range(timed)}"]
     return [
-        f"{result.target}: {_median(result.latency)} per inference with {threads_text(result.threads)}, "
+        f"{result.target}: {_median(result.latency)} per inference with {counted(result.threads, 'thread')}, "
         f"{result.precision}, grade {result.validity.grade}"
         for result in timed
     ]
@@ -79,9 +80,10 @@ def _device(report: BenchReport) -> list[str]:
     openmp = {name: value for name, value in first.conditions.openmp.items() if name.startswith("OMP_")}
     threaded = any(result.threads > 1 for result in report.results)
     processes = len(first.conditions.rounds)
+    each = counted(processes, "process", "processes")
     lines = [
         f"device   {device.kind}: {device.cpu}, {device.arch}, {device.cores} cores, ncnn {device.ncnn}",
-        f"mode     {report.mode}: {_count(processes, 'process')} each, in turns; seed {report.seed}",
+        f"mode     {report.mode}: {each} each, in turns; seed {report.seed}",
     ]
     if device.emulated:
         lines.append(dispatch_line(report))
@@ -110,10 +112,6 @@ def clock_line(report: BenchReport) -> list[str]:
             low, high = f"{min(known):.0f}", f"{max(known):.0f}"
             shown.append(f"{low} {unit}" if low == high else f"{low} to {high} {unit}")
     return ["clock    " + ", ".join(shown)] if shown and not report.device.emulated else []
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number} {noun}es"
 
 
 def _latencies(report: BenchReport) -> list[str]:

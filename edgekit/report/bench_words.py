@@ -6,13 +6,9 @@ import textwrap
 from collections.abc import Sequence
 
 from edgekit.bencher import BenchReport
+from edgekit.units import counted
 
 _WIDTH = 110
-
-
-def threads_text(threads: int) -> str:
-    """Return `1 thread` or `4 threads`."""
-    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def label(report: BenchReport, key: tuple[str, int, str]) -> str:
@@ -22,7 +18,7 @@ def label(report: BenchReport, key: tuple[str, int, str]) -> str:
     if len({result.target for result in report.results}) > 1:
         parts.append(target)
     if len({result.threads for result in report.results}) > 1:
-        parts.append(threads_text(threads))
+        parts.append(counted(threads, "thread"))
     if len({result.precision for result in report.results}) > 1:
         parts.append(precision)
     return ", ".join(parts) or target

@@ -9,7 +9,7 @@ from edgekit.inspector import InspectReport, LayerSummary, Port, Remark
 from edgekit.report.layer_words import detail
 from edgekit.report.table import text_table
 from edgekit.report.terminal import Terminal, printable
-from edgekit.units import NOT_AVAILABLE, format_bytes, format_count, format_shape
+from edgekit.units import NOT_AVAILABLE, counted, format_bytes, format_count, format_shape
 
 _INDENT = 10
 _MOST_NAMES = 4
@@ -47,7 +47,7 @@ def _head(report: InspectReport, terminal: Terminal) -> list[str]:
     totals = report.totals
     macs = "MACs unknown" if totals.macs is None else f"{format_count(totals.macs)} MACs"
     if totals.macs is not None and totals.macs_unknown:
-        macs += f" without {totals.macs_unknown} layers of unknown shape"
+        macs += f" without {counted(totals.macs_unknown, 'layer')} of unknown shape"
     parameters = format_count(totals.parameters)
     title = f"{printable(report.name)}: {totals.layers} layers, {parameters} parameters, {macs}"
     lines = [terminal.paint(line, "bold") for line in _wrapped(title, "", "  ", terminal)]
@@ -59,7 +59,9 @@ def _head(report: InspectReport, terminal: Terminal) -> list[str]:
     masked = [layer for layer in report.layers if layer.turned_off]
     if masked:
         names = _listed([f"{layer.name} ({', '.join(layer.turned_off)})" for layer in masked])
-        lines += _fact("masked", f"{len(masked)} layers with features turned off: {names}", terminal)
+        lines += _fact(
+            "masked", f"{counted(len(masked), 'layer')} with features turned off: {names}", terminal
+        )
     types = ", ".join(f"{printable(name)} {count}" for name, count in report.types.items())
     lines += _fact("types", types, terminal)
     if report.ncnn is not None:
@@ -114,10 +116,12 @@ def _table(layers: Sequence[LayerSummary], terminal: Terminal) -> list[str]:
     rows = [_row(layer, terminal) for layer in layers]
     lines = text_table(_HEADERS, rows, left=_LEFT, indent="")
     for column in _EXPENDABLE:
-        if max(map(len, lines)) <= terminal.width:
+        missing = max(map(len, lines)) - terminal.width
+        if missing <= 0:
             break
+        name_width = max(_SHORT_NAME, max(len(row[_NAME]) for row in rows) - missing)
         for row in rows:
-            row[column] = "" if column != _NAME else terminal.shorten(row[column], _SHORT_NAME, keep_end=True)
+            row[column] = "" if column != _NAME else terminal.shorten(row[column], name_width, keep_end=True)
         lines = text_table(_HEADERS, rows, left=_LEFT, indent="")
     return [terminal.paint(lines[0], "dim"), *lines[1:]]
 

@@ -9,6 +9,7 @@ from edgekit.report import verify_words as words
 from edgekit.report.price_rows import price_rows
 from edgekit.report.terminal import Terminal
 from edgekit.schema import to_json
+from edgekit.units import counted
 
 _INDENT = 10
 _MOST_DIFF = 24
@@ -25,10 +26,6 @@ def repair_text(repair: Repair, terminal: Terminal | None = None, folder: Path |
 
 def _layers(count: int) -> str:
     return "1 layer is" if count == 1 else f"{count} layers are"
-
-
-def _trials(count: int) -> str:
-    return "1 trial" if count == 1 else f"{count} trials"
 
 
 class _Page:
@@ -84,7 +81,7 @@ class _Page:
         lines: list[str] = []
         for trial in repair.trials:
             outcome = "holds" if trial.holds else f"fails: {', '.join(trial.failing[:4])}"
-            title = "" if lines else _trials(len(repair.trials))
+            title = "" if lines else counted(len(repair.trials), "trial")
             lines += self._fact(title, f"{trial.number}. {trial.what}: {outcome}")
         if repair.price is not None:
             lines += self._price(repair.price)

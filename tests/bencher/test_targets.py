@@ -64,3 +64,18 @@ def test_a_mistyped_path_gets_the_nearest_in_its_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         edgekit.bench(tmp_path / "mobilnet")
     assert caught.value.remedy == f"did you mean '{tmp_path / 'mobilenet'}'?"
+
+
+@pytest.mark.parametrize(
+    ("targets", "options", "said"),
+    [
+        (["mobilenet_v1", "mobilnet:width=0.5"], {}, "names no model"),
+        (["mobilenet_v1"], {"runtimes": ("trch",)}, "no runtime 'trch'"),
+        (["mobilenet_v1"], {"threads": (0,)}, "0 threads"),
+    ],
+)
+def test_what_is_mistyped_is_answered_before_any_export(targets, options, said) -> None:
+    steps: list[str] = []
+    with pytest.raises(UserError, match=said):
+        edgekit.bench(targets, progress=lambda step, done=None, total=None: steps.append(step), **options)
+    assert steps == []

@@ -1,5 +1,6 @@
 """The text of an inspection: what stands in it, and that it fits the terminal."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,10 @@ def report(tmp_path: Path) -> InspectReport:
 def test_the_summary_comes_first(report: InspectReport) -> None:
     lines = inspect_text(report, Terminal(250)).splitlines()
     assert lines[0].endswith(
-        "net.param: 6 layers, 608 parameters, 156 K MACs without 1 layers of unknown shape"
+        "net.param: 6 layers, 608 parameters, 156 K MACs without 1 layer of unknown shape"
     )
     assert "  input   data 3x32x32" in lines
-    assert any(line.startswith("  masked  1 layers with features turned off") for line in lines)
+    assert any(line.startswith("  masked  1 layer with features turned off") for line in lines)
 
 
 def test_the_table_says_what_people_look_for(report: InspectReport) -> None:
@@ -56,6 +57,15 @@ def test_remarks_are_grouped_by_kind_with_their_remedy(report: InspectReport) ->
 def test_it_fits_the_terminal(report: InspectReport, width: int) -> None:
     longest = max(map(len, inspect_text(report, Terminal(width)).splitlines()))
     assert longest <= width
+
+
+def test_a_name_loses_no_more_than_the_terminal_lacks(report: InspectReport) -> None:
+    layer = replace(report.layers[1], name="a_name_of_28_characters_here", module="features.0.conv")
+    long = replace(report, layers=(layer,), remarks=())
+    whole = len(inspect_text(long, Terminal(250)).splitlines()[-1])
+    narrow = whole - len("  features.0.conv") - 1
+    last = inspect_text(long, Terminal(narrow)).splitlines()[-1]
+    assert "...me_of_28_characters_here" in last and len(last) == narrow
 
 
 def test_brief_leaves_the_table_out(report: InspectReport) -> None:
