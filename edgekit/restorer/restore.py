@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edgekit.restorer.conversion import Converted
     from edgekit.restorer.origins import Origins
     from edgekit.restorer.tags import Inventory
+    from edgekit.restorer.verification import BinaryPorts
     from edgekit.runtimes.trace import Array
     from edgekit.sources.load import TorchModel
     from edgekit.verifier import VerifyReport
@@ -121,7 +122,9 @@ class _Work:
         from edgekit.exporter.subject import one_thread
         from edgekit.restorer import tags
         from edgekit.restorer.assign import Assigner
+        from edgekit.restorer.constants import rounded_constants, with_buffers
         from edgekit.restorer.origins import Tags, origins
+        from edgekit.restorer.verification import ports
 
         with one_thread():
             self.progress("loading the model")
@@ -138,8 +141,13 @@ class _Work:
             layers = self.binary.graph.layers, converted[0].graph.layers
             made = Assigner(both.found, *layers, sources, stock).assign()
             module = tags.with_values(loaded.adapter.original, _complete(loaded.adapter.original, made))
+            rounded = rounded_constants(both.found, *layers, sources, module)
             self.progress("verifying the loaded module")
-            return self._verified(loaded, module, both, converted[0], made)
+            checks, verdict = self._verified(
+                loaded, with_buffers(module, rounded), ports(loaded.inputs, both, converted[0].run)
+            )
+            state = {name: each.detach().clone().contiguous() for name, each in module.state_dict().items()}
+            return self._result(loaded, made, checks, verdict, rounded), state
 
     def _load(self) -> TorchModel:
         from edgekit.sources.load import load_torch
@@ -200,20 +208,19 @@ class _Work:
         return found if report.same else report
 
     def _verified(
-        self,
-        loaded: TorchModel,
-        module: torch.nn.Module,
-        both: Aligned,
-        converted: Converted,
-        made: Assignment,
-    ) -> tuple[Restored, dict[str, torch.Tensor]]:
-        from edgekit.restorer.verification import ports, verified
+        self, loaded: TorchModel, module: torch.nn.Module, blobs: BinaryPorts
+    ) -> tuple[tuple[OutputCheck, ...], VerifyReport]:
+        """Check a module that has the binary's numbers against the binary.
 
-        subject_model = replace(loaded, adapter=loaded.adapter.derived(module, lambda _: None))
+        Raises:
+            NotRestored: it computes something else.
+        """
+        from edgekit.restorer.verification import verified
+
         checks, verdict = verified(
-            subject_model,
+            replace(loaded, adapter=loaded.adapter.derived(module, lambda _: None)),
             self.binary,
-            ports(loaded.inputs, both, converted.run),
+            blobs,
             [probe(loaded.inputs, self.request.seed, number) for number in (0, 1)],
             self.request.route,
             self.device,
@@ -221,8 +228,7 @@ class _Work:
         )
         if not all(check.passed for check in checks) or not verdict.passed:
             raise NotRestored(checks, verdict)
-        state = {name: tensor.detach().clone().contiguous() for name, tensor in module.state_dict().items()}
-        return self._result(loaded, made, checks, verdict), state
+        return checks, verdict
 
     def _result(
         self,
@@ -230,11 +236,17 @@ class _Work:
         made: Assignment,
         checks: tuple[OutputCheck, ...],
         verdict: VerifyReport,
+        rounded: Collection[str],
     ) -> Restored:
         carried = tuple(name for name in made.stock.names if name in made.values and name not in made.neutral)
         stored = sorted({storage(each) for layer in self.binary.graph for each in layer.weights})
         partial = [name for name, known in made.known.items() if not known.all()]
         notes = [f"parts of '{name}' are not in the network and were kept" for name in partial]
+        notes += [
+            f"'{name}' is in no state dict, so that the file cannot hold it: compared as the binary has it, "
+            "rounded to fp16"
+            for name in sorted(rounded)
+        ]
         return Restored(
             path=self.folder,
             ncnn=self.binary.name,
