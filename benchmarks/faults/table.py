@@ -19,6 +19,20 @@ _ROWS = (
     ("unreached", "before", "an unreached bound, there before alignment"),
     ("double", "before", "two faults, there before alignment"),
 )
+_BRIEF = {
+    "single": "one of more than 0.001 of its layer's spread",
+    "subtle": "one of less",
+    "fp16": "one layer's weights rounded to fp16",
+    "unreached": "a bound that no value reaches",
+    "double": "two at once",
+}
+_BRIEF_HEADS = (
+    "fault",
+    "named exactly",
+    "in an artefact faulty when first seen",
+    "`allclose` passes it",
+    "cosine > 0.999 passes it",
+)
 _HEADS = (
     "fault",
     "trials",
@@ -102,6 +116,26 @@ def table(results: Mapping[str, Any]) -> str:
         f"Clean models: {len(clean['alarms'])} false alarms in {clean['bundles']} bundles "
         f"({clean['seeds']} seeds, {clean['layers']:,} layers compared)."
     )
+    return "\n".join(lines) + "\n"
+
+
+def brief(results: Mapping[str, Any]) -> str:
+    """Return the main figures as a table in markdown, with the kinds of faults summed up."""
+    lines = [
+        f"| {' | '.join(_BRIEF_HEADS)} |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    rows = {(row["group"], row["when"]): row for row in results["rows"]}
+    for group, title in _BRIEF.items():
+        after, before = rows[group, "after"], rows[group, "before"]
+        cells = [f"{row['exact']} of {row['trials']}" for row in (after, before)]
+        cells += [
+            f"{100 * (after[check] or 0) / max(after['trials'], 1):.0f} %" for check in ("allclose", "cosine")
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    clean = results["clean"]
+    count = f"{results['models']} models, {clean['seeds']} seeds, {clean['layers']:,} layers"
+    lines += ["", f"False alarms on {clean['bundles']:,} clean bundles ({count}): {len(clean['alarms'])}."]
     return "\n".join(lines) + "\n"
 
 
