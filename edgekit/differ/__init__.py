@@ -10,6 +10,7 @@ from edgekit.differ.model import (
     Side,
     SideTotals,
     WeightComparison,
+    WeightDifference,
 )
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Side",
     "SideTotals",
     "WeightComparison",
+    "WeightDifference",
     "diff",
 ]

@@ -109,11 +109,25 @@ class SideTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightDifference:
+    """A weight of a matched operation whose numbers differ, by `largest` of the largest of them."""
+
+    name: str
+    weight: str
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
 class WeightComparison:
-    """How many weights of matched layers have equal numbers, where both sides have them."""
+    """How many weights of matched operations are there on both sides, and which hold other numbers."""
 
     compared: int
-    equal: int
+    different: tuple[WeightDifference, ...] = ()
+
+    @property
+    def equal(self) -> int:
+        """How many hold the same numbers."""
+        return self.compared - len(self.different)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,6 @@ class DiffReport:
                 "matched": self.matched,
             },
             "equivalences": schema.to_json(self.equivalences),
-            "weights": schema.to_json(self.weights),
+            "weights": self.weights and {**schema.to_json(self.weights), "equal": self.weights.equal},
             "notes": schema.to_json(self.notes),
         }

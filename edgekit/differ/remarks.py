@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from edgekit.differ.align import Matching
 from edgekit.differ.alone import moved_elsewhere
 from edgekit.differ.effective import arrays
-from edgekit.differ.model import Equivalence, WeightComparison
+from edgekit.differ.model import Equivalence, WeightComparison, WeightDifference
 from edgekit.differ.sides import Side
 from edgekit.differ.structure import Op
 from edgekit.ops import SPECS, decode
@@ -66,20 +67,23 @@ def _padding_layer(side: Side, op: Op) -> str | None:
 
 
 def compared_weights(left: Side, right: Side, found: Matching) -> WeightComparison | None:
-    """Count the weights of matched operations that have equal numbers, what is folded counted in."""
+    """Compare the numbers of matched operations' weights, what is folded counted in."""
     if left.is_model or right.is_model:
         return None  # the numbers of a model that is still to be given weights mean nothing
-    compared = equal = 0
-    for left_index, right_index in found.pairs.items():
-        mine = _arrays(left, found.left.ops[left_index])
+    compared, different = 0, []
+    for left_index, right_index in sorted(found.pairs.items()):
+        op = found.left.ops[left_index]
         theirs = _arrays(right, found.right.ops[right_index])
-        for name, value in mine.items():
+        for name, value in _arrays(left, op).items():
             other = theirs.get(name)
-            if other is not None and other.size == value.size:
-                compared += 1
-                scale = float(np.max(np.abs(value), initial=0.0))
-                equal += bool(np.allclose(value.reshape(-1), other.reshape(-1), rtol=0, atol=_EQUAL * scale))
-    return WeightComparison(compared, equal) if compared else None
+            if other is None or other.size != value.size:
+                continue
+            compared += 1
+            scale = float(np.max(np.abs(value), initial=0.0))
+            off = float(np.max(np.abs(value.reshape(-1) - other.reshape(-1)), initial=0.0))
+            if not off <= _EQUAL * scale:
+                different.append(WeightDifference(op.name, name, off / scale if scale else math.inf))
+    return WeightComparison(compared, tuple(different)) if compared else None
 
 
 def _arrays(side: Side, op: Op) -> dict[str, npt.NDArray[np.float32]]:

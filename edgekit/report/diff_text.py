@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from edgekit.differ import Difference, DiffReport, Place, Severity, Side, SideTotals
+from edgekit.differ import Difference, DiffReport, Place, Severity, Side, SideTotals, WeightComparison
 from edgekit.differ.model import Port, PortPair
 from edgekit.report.terminal import Terminal, printable
 from edgekit.units import format_count, format_shape
@@ -91,8 +91,11 @@ class _Page:
         if more > 0:
             lines.append(f"equal: {more} more of the kind")
         if report.weights is not None:
-            equal, compared = report.weights.equal, report.weights.compared
-            lines += self._wrap(f"weights: {equal} of {compared} compared hold the same numbers", "", "  ")
+            lines += self._wrap(_weights(report.weights), "", "  ")
+        elif report.same:
+            lines += self._wrap(
+                "weights, and what is folded into them, are not compared: edgekit verify does", "", "  "
+            )
         for note in report.notes:
             lines += self._wrap(f"note: {note}", "", "  ")
         return lines
@@ -109,11 +112,27 @@ class _Page:
 
 def _verdict(report: DiffReport) -> str:
     if report.same:
-        return f"SAME: all {report.matched} operations are the same"
+        if report.weights is None or not report.weights.different:
+            return f"SAME: all {report.matched} operations are the same"
+        count, compared = len(report.weights.different), report.weights.compared
+        others = f"{count} of {compared} weights hold{'s' if count == 1 else ''} other numbers"
+        return f"SAME structure: all {report.matched} operations, but {others}"
     count = len(report.differences)
     urgent = sum(each.severity is Severity.P0 for each in report.differences)
     shown = f"DIFFERENT: {count} difference{'s' if count != 1 else ''}"
     return shown + (f", {urgent} of them P0" if urgent else "")
+
+
+def _weights(weights: WeightComparison) -> str:
+    shown = f"weights: {weights.equal} of {weights.compared} compared hold the same numbers"
+    if not weights.different:
+        return shown
+    if not weights.equal:
+        return f"{shown}: they come from two trainings"
+    most = sorted(weights.different, key=lambda each: -each.largest)[:_MOST_PLACES]
+    named = ", ".join(f"{each.weight} of {each.name} ({each.largest:.1e} of its largest)" for each in most)
+    more = len(weights.different) - len(most)
+    return f"{shown}; not so: {named}" + (f" and {more} more" if more else "")
 
 
 def _totals(totals: SideTotals) -> str:

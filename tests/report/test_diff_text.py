@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.differ import DiffReport, diff
+from edgekit.differ import DiffReport, WeightComparison, WeightDifference, diff
 from edgekit.report.diff_text import diff_text
 from edgekit.report.terminal import Terminal
 
@@ -33,7 +33,20 @@ def test_the_same_is_one_finding(tmp_path: Path) -> None:
     lines = diff_text(compared(tmp_path), Terminal(200)).splitlines()
     assert lines[0] == "SAME: all 7 operations are the same"
     assert lines[1].endswith("left.param: 5 layers (7 operations), 5.09 K parameters, 1.29 M MACs")
-    assert lines[3:] == ["  in     data 3x32x32", "  out    out 16x16x16 in [-1, 1]"]
+    assert lines[3:5] == ["  in     data 3x32x32", "  out    out 16x16x16 in [-1, 1]"]
+    assert lines[6:] == ["weights, and what is folded into them, are not compared: edgekit verify does"]
+
+
+def test_weights_that_differ_are_named(tmp_path: Path) -> None:
+    report = replace(
+        compared(tmp_path), weights=WeightComparison(6, (WeightDifference("stem", "weight", 1.25),))
+    )
+    lines = diff_text(report, Terminal(200)).splitlines()
+    assert report.same
+    assert lines[0] == "SAME structure: all 7 operations, but 1 of 6 weights holds other numbers"
+    assert lines[6:] == [
+        "weights: 5 of 6 compared hold the same numbers; not so: weight of stem (1.2e+00 of its largest)"
+    ]
 
 
 def test_inputs_and_outputs_stand_side_by_side(tmp_path: Path) -> None:
