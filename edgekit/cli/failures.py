@@ -42,6 +42,8 @@ def raise_on_sigterm() -> None:
 
 def exit_code_of(error: BaseException) -> int:
     """Tell the user about `error` on stderr and return the exit code that it means."""
+    if isinstance(error.__cause__, KeyboardInterrupt | Terminated):
+        error = error.__cause__  # before 3.12 Python wraps what arrives while a class is being made
     if isinstance(error, EdgekitError) and error.exit_code == EXIT_USER_ERROR:
         return _user_error(error)
     if isinstance(error, ModuleNotFoundError) and (missing := missing_package(error)):
