@@ -6,7 +6,8 @@
 A good answer has exit code 0 (the damage does no harm), 1 or 2 within seconds, says in one line what is
 wrong and in one what to do, and leaves no file behind but a whole result. Every case is made from its seed
 alone. Cases run in a process that has all packages loaded already, one after the other, below a limit of
-memory that ncnn's worker inherits; the process is replaced when a case hangs or kills it.
+memory that ncnn's worker inherits; the process is replaced when a case hangs or kills it. Ctrl-C sums up
+what was done until then.
 """
 
 from __future__ import annotations
@@ -48,20 +49,28 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="where the summary goes, or nowhere")
     parser.add_argument("--material", type=Path, help="where the sound files are, or are to be made")
     args = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        folder = args.material or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuzz-")))
-        make(folder.resolve())
-        pick = Pick(folder.resolve(), args.only, args.cheap)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
+        pick = Pick(
+            make((args.material or Path(work) / "material").resolve()), Path(work), args.only, args.cheap
+        )
         if args.seed is not None:
             return _show(next(_run(pick, [args.seed], 1)))
-        began_s = time.monotonic()
-        seeds = range(args.first, args.first + args.count)
-        cases = [_told(case) for case in _run(pick, seeds, args.jobs)]
-        document = _summary(cases, seeds, time.monotonic() - began_s)
-        _print(document)
-        if args.json:
-            write_json(document, args.json)
-        return 1 if document["bad"] else 0
+        return _campaign(pick, range(args.first, args.first + args.count), args.jobs, args.json)
+
+
+def _campaign(pick: Pick, seeds: range, jobs: int, json: Path | None) -> int:
+    began_s = time.monotonic()
+    cases: list[Case] = []
+    with contextlib.suppress(KeyboardInterrupt):
+        for case in _run(pick, seeds, jobs):
+            cases.append(_told(case))
+            if len(cases) % 500 == 0:
+                print(f"{len(cases)} of {len(seeds)}", file=sys.stderr, flush=True)
+    document = _summary(cases, seeds.start, time.monotonic() - began_s)
+    _print(document)
+    if json is not None:
+        write_json(document, json)
+    return 1 if document["bad"] else 0
 
 
 # --- processes ---------------------------------------------------------------------------------------------
@@ -156,9 +165,10 @@ class _Slot:
 
 def _serve(pick: Pick, pipe: Connection) -> None:
     signal.signal(signal.SIGALRM, _on_alarm)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     while True:
         seed = pipe.recv()
-        with tempfile.TemporaryDirectory(prefix="fuzz-case-") as folder:
+        with tempfile.TemporaryDirectory(dir=pick.work) as folder:
             pipe.send(run_case(pick, seed, Path(folder).resolve()))
 
 
@@ -185,19 +195,19 @@ def _show(case: Case) -> int:
     return 1 if case.faults else 0
 
 
-def _summary(cases: list[Case], seeds: range, elapsed_s: float) -> dict[str, Any]:
+def _summary(cases: list[Case], first: int, elapsed_s: float) -> dict[str, Any]:
     """Return what there is to say of all cases: answers by command, kinds of damage, every bad answer."""
     bad = sorted((case for case in cases if case.faults), key=lambda case: case.seed)
     return {
         "schema": "edgekit.fuzz/1",
-        "seeds": [seeds.start, seeds.stop],
+        "first_seed": first,
         "count": len(cases),
         "bad": [{"seed": case.seed, "command": case.command, "faults": case.faults} for case in bad],
         "answers": _counted(cases, lambda case: case.command.split()[0], lambda case: case.answer),
         "damage": _counted(
             cases, lambda case: case.damage.split(": ")[0], lambda case: case.damage.split(": ")[1]
         ),
-        "slowest_s": round(max(case.duration_s for case in cases), 1),
+        "slowest_s": round(max((case.duration_s for case in cases), default=0.0), 1),
         "elapsed_s": round(elapsed_s),
         "packages": {name: version(name) for name in ("ncnn", "numpy", "onnx", "pnnx", "torch")},
     }

@@ -54,9 +54,10 @@ class Hangs(BaseException):
 
 @dataclass(frozen=True)
 class Pick:
-    """What all processes share: the sound files, and which subjects to take."""
+    """What all processes share: the sound files, a folder to work in, and which subjects to take."""
 
     folder: Path
+    work: Path
     only: str
     cheap: bool
 
@@ -102,7 +103,7 @@ def _elsewhere(folder: Path, temporary: Path) -> Iterator[None]:
 
 
 def described(pick: Pick, seed: int) -> tuple[str, str]:
-    with tempfile.TemporaryDirectory(prefix="fuzz-case-") as folder:
+    with tempfile.TemporaryDirectory(dir=pick.work) as folder:
         return _prepare(pick, seed, Path(folder) / "here")
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -208,6 +209,7 @@ def test_ctrl_c_is_130_and_one_line(tmp_path: Path, made: Path) -> None:
     )
     while not list(tmp_path.glob(".edgekit.*/request/message.json")):
         assert process.poll() is None
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate()
     assert (process.returncode, error) == (130, "edgekit: interrupted\n")
