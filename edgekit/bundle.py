@@ -143,6 +143,8 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
         FormatError: the manifest is damaged.
     """
     folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"'{folder}' is a file and no bundle", _remedy_for_file(folder))
     if not folder.is_dir():
         near = did_you_mean(folder.name, _bundles_beside(folder))
         raise UserError(
@@ -160,6 +162,15 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
             raise FormatError(f"bundle '{folder}' has no {name}", "export it again")
     data = schema.load_json(folder / MANIFEST_FILE, MANIFEST_SCHEMA)
     return Bundle(folder, _manifest(data, folder / MANIFEST_FILE))
+
+
+def _remedy_for_file(path: Path) -> str:
+    """Say what a file that stands in the place of a bundle was probably meant for."""
+    if path.name in (MANIFEST_FILE, ALIGNMENT_FILE, REFERENCE_FILE, LOG_FILE):
+        return f"name the folder that holds it: {path.parent}"
+    if path.suffix in (".py", ".pt", ".pth", ".onnx"):
+        return f"make a bundle of the model: edgekit export {path} -o {path.with_suffix('')}"
+    return "name the folder that edgekit export wrote"
 
 
 def _bundles_beside(folder: Path) -> list[str]:

@@ -48,7 +48,18 @@ def verify_html(report: VerifyReport, folder: Path | None = None) -> str:
         )
     )
     word = "pass" if report.passed else "FAIL"
-    return page(f"{word}: {_name(report)}", body, styles=_STYLES, scripts=_SCRIPTS)
+    return page(
+        f"{word}: {_short(report.target, folder)}: {words.verdict(report)}",
+        body,
+        styles=_STYLES,
+        scripts=_SCRIPTS,
+    )
+
+
+def _short(target: str, folder: Path | None) -> str:
+    """Return the path of what was verified, as seen from `folder` where it lies in it."""
+    path = Path(target)
+    return str(path.relative_to(folder)) if folder is not None and path.is_relative_to(folder) else target
 
 
 def _name(report: VerifyReport) -> str:
@@ -77,6 +88,7 @@ def _verdict(report: VerifyReport) -> Markup:
     return tag(
         "section",
         tag("div", tag("span", kind.upper(), class_="badge"), tag("h1", _sentence(report)), class_="line"),
+        tag("p", conclusion) if (conclusion := words.conclusion(report)) else None,
         tag(
             "dl", *(tag("div", tag("dt", title), tag("dd", value)) for title, value in tiles), class_="tiles"
         ),
@@ -90,17 +102,19 @@ def _sentence(report: VerifyReport) -> str:
 
 
 def _culprits(report: VerifyReport, folder: Path | None) -> Markup | None:
-    layers = words.culprits_of(report)
-    if not layers:
+    groups = words.causes(report)
+    if not groups:
         return None
-    cards = [_card(report, layer, folder) for layer in layers[:_MOST_CARDS]]
-    more = len(layers) - len(cards)
+    cards = [_card(report, group, folder) for group in groups[:_MOST_CARDS]]
+    more = sum(map(len, groups[_MOST_CARDS:]))
     left = tag("p", f"and {more} more, see the table", class_="muted") if more > 0 else None
-    title = "The culprit" if len(layers) == 1 else "The culprits"
+    title = "The culprit" if len(report.culprits) == 1 else "The culprits"
     return tag("section", tag("h2", title), tag("div", *cards, class_="cards"), left)
 
 
-def _card(report: VerifyReport, layer: LayerResult, folder: Path | None) -> Markup:
+def _card(report: VerifyReport, group: tuple[LayerResult, ...], folder: Path | None) -> Markup:
+    """The first layer of a cause, and where else it is."""
+    layer = group[0]
     source = layer.source
     place = words.place(source, folder)
     origin = joined(
@@ -120,6 +134,7 @@ def _card(report: VerifyReport, layer: LayerResult, folder: Path | None) -> Mark
         tag("span", origin, class_="origin"),
         tag("span", words.wrong(layer), class_="text"),
         tag("span", words.effect(report, layer), class_="text muted"),
+        tag("span", words.places(group, folder), class_="text muted") if len(group) > 1 else None,
         class_="card",
         type="button",
         data_layer=layer.index,

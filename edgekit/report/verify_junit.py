@@ -88,7 +88,11 @@ def _stream(report: VerifyReport, result: StreamResult) -> ElementTree.Element:
 def _verdict(report: VerifyReport) -> ElementTree.Element:
     case = _case(report, "verdict", "the same model")
     if not report.passed:
-        _fail(case, words.verdict(report), "\n".join((words.verdict(report), *report.warnings)))
+        _fail(
+            case,
+            words.verdict(report),
+            "\n".join(filter(None, (words.verdict(report), words.conclusion(report), *report.warnings))),
+        )
     return case
 
 

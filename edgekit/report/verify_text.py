@@ -57,22 +57,26 @@ class _Page:
         passed = self.report.passed
         word = "PASS" if passed else "FAIL"
         lines = self._wrap(f"{word}: {words.verdict(self.report)}", "", "      ")
-        return [self.terminal.paint(line, "bold", "green" if passed else "red") for line in lines]
+        painted = [self.terminal.paint(line, "bold", "green" if passed else "red") for line in lines]
+        conclusion = words.conclusion(self.report)
+        return painted + (self._wrap(conclusion, "", "  ") if conclusion else [])
 
     def culprits(self) -> list[str]:
-        layers = words.culprits_of(self.report)
+        """One paragraph for each cause, with the other layers that have it."""
+        groups = words.causes(self.report)
         lines: list[str] = []
-        for number, layer in enumerate(layers[:_MOST_CULPRITS], 1):
-            lines += ([""] if number > 1 else []) + self._culprit(layer)
-        if len(layers) > _MOST_CULPRITS:
-            lines += ["", f"and {len(layers) - _MOST_CULPRITS} more, see the table"]
-        return lines
+        for number, group in enumerate(groups[:_MOST_CULPRITS], 1):
+            lines += ([""] if number > 1 else []) + self._culprit(*group)
+        left = sum(map(len, groups[_MOST_CULPRITS:]))
+        return lines + (["", f"and {left} more, see the table"] if left else [])
 
-    def _culprit(self, layer: LayerResult) -> list[str]:
+    def _culprit(self, layer: LayerResult, *others: LayerResult) -> list[str]:
         head = f"{layer.name} ({layer.type}, {format_shape(layer.shape)})"
         lines = [self.terminal.paint(line, "bold") for line in self._wrap(head, "", "  ")]
         lines += self._wrap(f"from {words.origin(layer.source, self.folder)}", "  ", "       ")
         lines += self._wrap(f"{words.wrong(layer)} {words.effect(self.report, layer)}", "  ", "  ")
+        if others:
+            lines += self._wrap(words.places((layer, *others), self.folder), "  ", "  ")
         return lines
 
     def outputs(self) -> list[str]:

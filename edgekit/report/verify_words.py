@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _FINDINGS = {
     Finding.ALL_ZERO: "gives nothing but zeros",
     Finding.MISSING: "gives no tensor at all",
 }
+_NUMBER = re.compile(r"-?\d[\d,.]*(e[+-]?\d+)?%?")
+_MOST_PLACES = 12
 _METHODS = {
     "input": "given: it is an input of the model",
     "values": "its numbers are those of this PyTorch tensor and of no other",
@@ -66,6 +69,42 @@ def _names(layers: Sequence[LayerResult], most: int = 4) -> str:
 def culprits_of(report: VerifyReport) -> tuple[LayerResult, ...]:
     """The layers that are wrong themselves, in file order."""
     return tuple(layer for layer in report.layers if layer.status is Status.FAIL)
+
+
+def conclusion(report: VerifyReport) -> str | None:
+    """Return what explains all culprits together, as a sentence."""
+    return None if report.conclusion is None else _sentence(report.conclusion)
+
+
+def causes(report: VerifyReport) -> list[tuple[LayerResult, ...]]:
+    """The culprits, those together that the same cause makes wrong.
+
+    Causes are the same when the sentences on them are, but for measured numbers; a remedy has to be the same
+    to the letter. Where one conclusion explains all culprits, it is the cause.
+    """
+    groups: dict[str, list[LayerResult]] = {}
+    for layer in culprits_of(report):
+        groups.setdefault(_cause(report, layer), []).append(layer)
+    return [tuple(group) for group in groups.values()]
+
+
+def _cause(report: VerifyReport, layer: LayerResult) -> str:
+    if report.conclusion is not None:
+        return report.conclusion
+    if layer.why is None and layer.finding is None:
+        return layer.name
+    why = layer.why or ""
+    return f"{layer.finding} {layer.remedy or _NUMBER.sub('#', why)}"
+
+
+def places(layers: Sequence[LayerResult], folder: Path | None = None) -> str:
+    """Return `so in 3 places: conv_0 (net.py:7), conv_1 (net.py:7), ...`."""
+    named = []
+    for layer in layers[:_MOST_PLACES]:
+        where = place(layer.source, folder)
+        named.append(f"{layer.name} ({where})" if where else layer.name)
+    more = f" and {len(layers) - _MOST_PLACES} more" if len(layers) > _MOST_PLACES else ""
+    return f"so in {len(layers)} places: {', '.join(named)}{more}"
 
 
 def origin(source: Source | None, folder: Path | None = None) -> str:

@@ -149,10 +149,16 @@ def _conclude(
         return Attribution(layer.name, layer.index, None, (), "", errors)
     cleared = [trial for (trial, _), holds in zip(trials, right, strict=True) if holds]
     if cleared:
-        paths = " or ".join(trial.words for trial in cleared)
-        fault = "the fault is in that path of ncnn" if beyond is None else beyond
-        sentence = f"it is right without {paths}: {fault}"
+        sentence = _cleared([trial.words for trial in cleared], beyond)
     else:
         sentence = "it is wrong whichever kernel of ncnn computes it"
     blamed = tuple(trial.name for trial in cleared)
     return Attribution(layer.name, layer.index, diagnosis, blamed, sentence, errors)
+
+
+def _cleared(paths: Sequence[str], beyond: str | None) -> str:
+    """Say without which paths a layer is right, and what that means: `beyond`, or a fault of ncnn."""
+    if len(paths) == 1:
+        return f"it is right without {paths[0]}: {beyond or 'the fault is in that path of ncnn'}"
+    each = f"each of these, switched off alone, makes it right: {', '.join(paths)}"
+    return f"{each}; {beyond or 'the fault is where they meet in ncnn'}"

@@ -17,6 +17,7 @@ Array = npt.NDArray[Any]
 _WAYS = {(0, -1): "up", (0, 1): "down", (1, -1): "to the left", (1, 1): "to the right"}
 _EXPLAINED = 0.01
 _MOST_CHANNELS = 4096
+_ACTIVATION = "an activation"
 _Test = Callable[[Array, Array], tuple[float, str] | None]
 
 
@@ -47,6 +48,11 @@ def diagnose(actual: Array | None, reference: Array) -> str | None:
     return _where(y, r)
 
 
+def without_guess(sentence: str) -> str | None:
+    """Return what a sentence of `diagnose` saw, without what that would mean of the layer's parameters."""
+    return None if sentence.startswith(_ACTIVATION) else sentence.partition(": ")[0]
+
+
 def _not_finite(y: Array, broken: Array) -> str:
     kind = "NaN" if np.isnan(y).any() else "infinity"
     share = float(broken.mean())
@@ -58,9 +64,9 @@ def _activation(y: Array, r: Array) -> tuple[float, str] | None:
     missing = _norm(np.clip(y, r.min(), r.max()) - r)
     surplus = _norm(np.clip(r, y.min(), y.max()) - y)
     if missing <= surplus:
-        words = f"an activation is missing or has other bounds: the reference lies in {_range(r)}"
+        words = f"{_ACTIVATION} is missing or has other bounds: the reference lies in {_range(r)}"
         return missing, words
-    return surplus, f"an activation too many or with other bounds: the result lies in {_range(y)}"
+    return surplus, f"{_ACTIVATION} too many or with other bounds: the result lies in {_range(y)}"
 
 
 def _scaled(y: Array, r: Array) -> tuple[float, str] | None:

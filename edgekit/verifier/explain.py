@@ -9,6 +9,8 @@ from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
 from edgekit.graph import Layer
 from edgekit.verifier.attribution import Attribution, attribute
+from edgekit.verifier.conclusion import conclude
+from edgekit.verifier.diagnosis import without_guess
 from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.remedy import find_remedies
 from edgekit.verifier.run import Artefact
@@ -47,7 +49,9 @@ def explain(
         for layer in verdict.layers
     )
     extra: Mapping[str, object] = {**verdict.extra, "attribution": tuple(found.values())}
-    return replace(verdict, layers=layers, extra=extra)
+    paths = any(each.blamed for each in found.values())
+    shared = None if paths else conclude(layers, artefact.graph, alignment)
+    return replace(verdict, layers=layers, conclusion=shared, extra=extra)
 
 
 def _attributions(
@@ -69,7 +73,10 @@ def _why(layer: Layer, found: Attribution | None, remedy: str | None) -> str | N
     """Return the sentences, without the first one's capital and the last one's full stop."""
     if found is None:
         return None
-    parts = [] if found.diagnosis is None else [found.diagnosis]
+    seen = found.diagnosis
+    if found.blamed and seen is not None:  # a guess at parameters would contradict the path
+        seen = without_guess(seen)
+    parts = [] if seen is None else [seen]
     if found.blamed:
         parts.append(found.sentence)
     elif remedy is not None:

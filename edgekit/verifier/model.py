@@ -136,6 +136,8 @@ class VerifyReport:
     warnings: tuple[str, ...] = ()
     weights: Mapping[str, int] = field(default_factory=dict)
     """How many layers' weights are stored in less than float32, by precision."""
+    conclusion: str | None = None
+    """What explains all culprits together, where one cause does."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -164,6 +166,7 @@ class VerifyReport:
             "layers": [_layer_json(layer) for layer in self.layers],
             "outputs": [_output_json(output) for output in self.outputs],
             "culprits": list(self.culprits),
+            "conclusion": self.conclusion,
             "samples": list(self.samples),
             "weights": dict(self.weights),
             "warnings": list(self.warnings),

@@ -124,11 +124,13 @@ def test_files_of_other_make_are_refused_for_a_reason(
 ) -> None:
     for suffix in ("param", "bin"):
         shutil.copy(bundle / f"model.ncnn.{suffix}", tmp_path / f"net.ncnn.{suffix}")
+    (tmp_path / "net.py").write_text("")
     for arguments, error, remedy in (
         (["net.ncnn.param", "--ladder"], "--ladder needs a bundle", "edgekit export MODEL -o BUNDLE"),
         (["net.ncnn.param"], "says nothing of its PyTorch model", "name it with: --model SPEC"),
         (["net.ncnn.bin"], "net.ncnn.param' says nothing of its PyTorch model", "--model SPEC"),
         (["lost.param", "--model", "nets.py:Net"], "no file", "lie beside each other"),
+        (["net.py"], "net.py' is a file and no bundle", "edgekit export"),
         ([""], "is not a bundle", f"name the .param itself: {tmp_path}/net.ncnn.param"),
     ):
         target, *options = arguments

@@ -90,7 +90,8 @@ def test_the_verdict_stands_before_everything_else(failing: VerifyReport, passin
         text = verify_html(report)
         body = text[text.index("<body>") :]
         assert body.index(word) < body.index("<svg")
-        assert f"<title>{'FAIL' if word == 'FAIL' else 'pass'}: net</title>" in text
+        title = f"<title>{'FAIL' if word == 'FAIL' else 'pass'}: {report.target}: "
+        assert title in text
     assert failing.culprits[0] in verify_html(failing).split("<svg")[0]
 
 

@@ -159,6 +159,9 @@ def test_many_culprits_stay_readable(failing: VerifyReport) -> None:
     report = replace(failing, layers=layers, culprits=tuple(layer.name for layer in layers))
     lines = verify_text(report).splitlines()
     assert lines[0].startswith("FAIL: 300 of 300 layers are wrong: conv_0, conv_1, conv_2, conv_3 and 296")
-    assert "and 292 more, see the table" in lines
+    assert any(line.strip().startswith("so in 300 places: conv_0") for line in lines)
+    assert sum("Alone, on the inputs" in line for line in lines) == 1
+    own = tuple(replace(layer, remedy=f"axis {layer.index}") for layer in layers)
+    assert "and 292 more, see the table" in verify_text(replace(report, layers=own)).splitlines()
     assert "... 260 failing layers" in lines
     assert len(lines) < 120
