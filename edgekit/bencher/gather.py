@@ -12,7 +12,14 @@ from edgekit.bencher.measure import Bench, Configuration, Round
 from edgekit.bencher.result import Conditions, Latency, LayerTiming, Memory, Result
 from edgekit.bencher.roofline import Peaks, Traffic, ridge_sweep
 from edgekit.bencher.runtimes import NCNN
-from edgekit.bencher.validity import caveats_of, drift_caveats, emulation_caveats, judge, layer_caveats
+from edgekit.bencher.validity import (
+    caveats_of,
+    drift_caveats,
+    emulation_caveats,
+    judge,
+    layer_caveats,
+    resumed_caveats,
+)
 from edgekit.numerics import statistics as st
 
 
@@ -34,6 +41,7 @@ def gather(
     else:
         caveats = caveats_of(latency, run.protocol, messages, configuration.threads)
         caveats += drift_caveats(float(np.median([st.drift(each) for each in samples])))
+    caveats += resumed_caveats(sum(each.kept for each in rounds), len(rounds))
     layers: tuple[LayerTiming, ...] = ()
     ratio = None
     if run.layers and target.runtime == NCNN:

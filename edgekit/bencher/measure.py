@@ -20,6 +20,7 @@ from edgekit.bencher.settings import OpenMp, Pinning, Protocol, ncnn_options
 from edgekit.bencher.targets import Target
 from edgekit.devices import Device, DeviceTimeout, WorkerCrashed, WorkerError
 from edgekit.numerics.statistics import Samples
+from edgekit.toolchain.versions import installed_version
 from edgekit.units import counted, format_duration
 
 _TIMEOUT_SLACK_S = 120.0
@@ -61,6 +62,8 @@ class Round:
     samples: Samples
     layers_s: Samples | None = None
     whole_s: Samples | None = None
+    kept: bool = False
+    """Measured by an earlier call that was interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,7 @@ def _key(bench: Bench, configuration: Configuration, round_index: int) -> str:
     """What has to be the same for a kept run to stand for a new one."""
     parts = [
         bench.device.spec,
+        installed_version("ncnn"),
         repr(bench.protocol),
         repr(bench.pinning),
         repr(bench.openmp),
@@ -233,6 +237,7 @@ def _from_record(record: Mapping[str, Any]) -> Round:
         np.array(record["samples"], dtype=np.float64),
         array("layers_s"),
         array("whole_s"),
+        kept=True,
     )
 
 

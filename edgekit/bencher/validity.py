@@ -257,6 +257,20 @@ def _about_clock(rounds: Sequence[Mapping[str, Any]]) -> Iterator[Caveat]:
             return
 
 
+def resumed_caveats(kept: int, rounds: int) -> list[Caveat]:
+    """`kept` of the processes were measured before an interruption."""
+    if not kept:
+        return []
+    return [
+        Caveat(
+            "resumed",
+            Severity.NOTE,
+            f"{kept} of {rounds} processes were measured before an interruption",
+            "measure again for numbers of one hour",
+        )
+    ]
+
+
 def drift_caveats(drift: float) -> list[Caveat]:
     """`drift` is the relative change of the median from a process's first to its last samples."""
     if abs(drift) <= _DRIFT:

@@ -100,6 +100,27 @@ def add_input_shapes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_inputs(parser: argparse.ArgumentParser, prefix: str = "") -> None:
+    """Add `--input`, the inputs of a model that is exported."""
+    parser.add_argument(
+        "--input",
+        metavar="NAME=SHAPE",
+        action="append",
+        default=[],
+        help=f"{prefix}an input of the model: NAME=1x3x224x224, with a second shape after a comma for "
+        "dynamic sizes, :DTYPE and @LOW..HIGH; once for each input",
+    )
+
+
+def add_route(parser: argparse.ArgumentParser) -> None:
+    """Add `--route`."""
+    parser.add_argument(
+        "--route",
+        choices=("pnnx", "onnx"),
+        help="convert through TorchScript (pnnx) or through ONNX (default: the recipe's, else pnnx)",
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """`--seed N`: `args.seed`, None when it is not given."""
     parser.add_argument(

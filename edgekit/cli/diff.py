@@ -31,14 +31,8 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser = shared.command(subparsers, "diff", run, summary, _EPILOG)
     parser.add_argument("a", metavar="A", help="the left side, which is taken to be right")
     parser.add_argument("b", metavar="B", help="the right side")
-    parser.add_argument(
-        "--input",
-        metavar="NAME=SHAPE",
-        action="append",
-        default=[],
-        help="an input, as in `edgekit export`: NAME=1x3x224x224[:DTYPE][@LOW..HIGH]; once for each input",
-    )
-    parser.add_argument("--route", choices=("pnnx", "onnx"), help="how a model is exported for this")
+    shared.add_model_inputs(parser)
+    shared.add_route(parser)
     shared.add_files(parser, "json")
 
 

@@ -31,19 +31,8 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser.add_argument(
         "-o", "--output", metavar="BUNDLE", required=True, help="the folder to write, replaced as a whole"
     )
-    parser.add_argument(
-        "--input",
-        metavar="NAME=SHAPE",
-        action="append",
-        default=[],
-        help="an input: NAME=1x3x224x224, with a second shape after a comma for dynamic sizes, "
-        ":DTYPE and @LOW..HIGH; once for each input",
-    )
-    parser.add_argument(
-        "--route",
-        choices=("pnnx", "onnx"),
-        help="through TorchScript (pnnx) or through ONNX (default: the recipe's, else pnnx)",
-    )
+    shared.add_model_inputs(parser)
+    shared.add_route(parser)
     shared.add_precision(parser, choices=("fp32", "fp16"))
     parser.add_argument("--weights", metavar="FILE", help="weights to load: .safetensors or a state dict .pt")
     parser.add_argument(

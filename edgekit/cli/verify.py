@@ -54,13 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
         metavar="SPEC",
         help="the PyTorch model, where --inputs needs it and the bundle's own is code that would be run",
     )
-    parser.add_argument(
-        "--input",
-        metavar="NAME=SHAPE",
-        action="append",
-        default=[],
-        help="for a .param of other make: an input of the model, as in `edgekit export`",
-    )
+    shared.add_model_inputs(parser, "for a .param of other make: ")
     parser.add_argument("--weights", metavar="FILE", help="the checkpoint of that model, where it has one")
     parser.add_argument(
         "--repro",

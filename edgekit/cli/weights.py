@@ -34,14 +34,8 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="the state dict to write: FILE.safetensors"
     )
-    parser.add_argument(
-        "--input",
-        metavar="NAME=SHAPE",
-        action="append",
-        default=[],
-        help="an input of the model, as in `edgekit export`; once for each input",
-    )
-    parser.add_argument("--route", choices=("pnnx", "onnx"), help="how the model is converted for this")
+    shared.add_model_inputs(parser)
+    shared.add_route(parser)
     shared.add_seed(parser)
     shared.add_files(parser, "json")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from edgekit.exporter.subject import Subject
 from edgekit.formats import ncnn
 from edgekit.schema import write_json, write_text
 from edgekit.sources.request import Request
+from edgekit.toolchain.versions import installed_version
 
 _TOOLS = ("torch", "pnnx", "ncnn", "onnx", "onnxsim", "onnxruntime", "numpy")
 
@@ -99,10 +99,5 @@ def _dynamic(subject: Subject) -> Mapping[str, object]:
 
 def tool_versions() -> dict[str, str]:
     """Return the versions of the packages that have a part in an export."""
-    versions = {}
-    for name in _TOOLS:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    versions = {name: installed_version(name) for name in _TOOLS}
+    return {name: version for name, version in versions.items() if version is not None}

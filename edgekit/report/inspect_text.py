@@ -116,10 +116,10 @@ def _table(layers: Sequence[LayerSummary], terminal: Terminal) -> list[str]:
     rows = [_row(layer, terminal) for layer in layers]
     lines = text_table(_HEADERS, rows, left=_LEFT, indent="")
     for column in _EXPENDABLE:
-        missing = max(map(len, lines)) - terminal.width
+        missing = max(map(len, lines)) - terminal.table_width
         if missing <= 0:
             break
-        name_width = max(_SHORT_NAME, max(len(row[_NAME]) for row in rows) - missing)
+        name_width = max(_SHORT_NAME, max(len(row[_NAME]) for row in rows) - int(missing))
         for row in rows:
             row[column] = "" if column != _NAME else terminal.shorten(row[column], name_width, keep_end=True)
         lines = text_table(_HEADERS, rows, left=_LEFT, indent="")

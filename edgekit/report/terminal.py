@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import textwrap
@@ -14,18 +15,28 @@ _CODES = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Columns, whether colour codes are wanted, and whether it shows more than ASCII."""
+    """Columns, whether it has colours and more than ASCII, and whether tables have to fit it.
+
+    In a file or a pipe a row is as long as it is: who searches it finds whole names.
+    """
 
     width: int = 80
     colour: bool = False
     unicode: bool = False
+    cuts: bool = True
 
     @classmethod
     def of(cls, stream: TextIO) -> Self:
         """Return what `stream` can show; `NO_COLOR`, `TERM=dumb` and `COLUMNS` have their usual say."""
         colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         width = max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
-        return cls(width, colour, (stream.encoding or "").lower().replace("-", "").startswith("utf"))
+        cuts = stream.isatty() or bool(os.environ.get("COLUMNS"))
+        return cls(width, colour, (stream.encoding or "").lower().replace("-", "").startswith("utf"), cuts)
+
+    @property
+    def table_width(self) -> float:
+        """How long a row of a table may be."""
+        return self.width if self.cuts else math.inf
 
     @property
     def ellipsis(self) -> str:

@@ -137,6 +137,8 @@ def _error(metrics: Metrics | None, finding: Finding | None) -> str:
 def _fit(rows: list[list[str]], terminal: Terminal) -> list[list[str]]:
     """Shorten the module paths, and leave out the types, where the terminal is narrow."""
     widths = [max(len(header), *(len(row[column]) for row in rows)) for column, header in enumerate(_HEADERS)]
+    if not terminal.cuts:
+        return rows
     room = terminal.width - sum(widths[:_MODULE]) - 2 * (len(widths) - 1)
     shortest = min(widths[_MODULE], _SHORTEST_MODULE)
     if room < min(widths[_MODULE], 2 * _SHORTEST_MODULE):

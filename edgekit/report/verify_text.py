@@ -126,7 +126,8 @@ class _Page:
         report, device = self.report, self.report.device
         methods = Counter(layer.method for layer in report.layers if layer.method is not None)
         how = ", ".join(
-            f"{count} by {method}" for method, count in methods.most_common() if method != "input"
+            f"{count} as {method}" if method == "input" else f"{count} by {method}"
+            for method, count in methods.most_common()
         )
         coverage = f"{report.compared} of {len(report.layers)} layers compared"
         place = f"{device.kind}: {device.cpu}, {device.arch}{', emulated' if device.emulated else ''}"

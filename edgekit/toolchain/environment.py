@@ -6,7 +6,6 @@ pnnx and ncnn, are started in processes of their own.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -20,6 +19,7 @@ from edgekit.devices import LocalDevice, adb, qemu
 from edgekit.devices.setup.native import find_runner, runner_target
 from edgekit.devices.setup.qemu import find_root
 from edgekit.errors import EdgekitError, UserError
+from edgekit.toolchain.versions import installed_version
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "": ("numpy",),
@@ -75,7 +75,7 @@ def inspect_environment() -> Environment:
     from edgekit import __version__
 
     packages = tuple(
-        Package(name, extra, _version(name)) for extra, names in PACKAGES.items() for name in names
+        Package(name, extra, installed_version(name)) for extra, names in PACKAGES.items() for name in names
     )
     local, *others = check_devices()
     return Environment(
@@ -150,7 +150,7 @@ def check_pnnx(program: Path | None = None) -> Ability:
         return Ability("pnnx", False, f"pnnx does not answer within {_START_TIMEOUT_S:g} s", again)
     if b"Usage" not in run.stdout + run.stderr:
         return Ability("pnnx", False, f"pnnx does not answer (exit status {run.returncode})", again)
-    return Ability("pnnx", True, _version("pnnx") or "")
+    return Ability("pnnx", True, installed_version("pnnx") or "")
 
 
 def check_devices() -> tuple[Ability, ...]:
@@ -203,13 +203,6 @@ def android_ndk(environment: Mapping[str, str]) -> Ability:
         detail = f"ANDROID_NDK={folder} holds no NDK"
         return Ability(name, False, detail, "set it to the folder of an Android NDK")
     return Ability(name, True, folder)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _pip(*extras: str) -> str:

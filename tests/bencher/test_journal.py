@@ -33,6 +33,9 @@ def test_interrupted_bench_reports_what_it_has_and_resumes(
         assert result.latency is not None
         earlier = kept[result.key]
         assert earlier is not None
+        assert [w.message.split()[0] for w in result.validity.warnings if w.code == "resumed"] == [
+            str(len(earlier.rounds))
+        ]
         assert result.latency.samples_s[: len(earlier.samples_s)] == earlier.samples_s
     assert not journal.exists()
 
