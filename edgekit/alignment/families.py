@@ -40,6 +40,7 @@ _SIGMOID = frozenset("sigmoid Sigmoid".split())
 _MISH = frozenset("mish Mish mul Mul tanh Tanh softplus Softplus".split())
 _HARD_SWISH = frozenset("hardswish HardSwish hardsigmoid HardSigmoid".split()) | _CLIP | _ARITHMETIC
 _FUSED = {1: _RELU, 2: _LEAKY, 3: _CLIP, 4: _SIGMOID, 5: _MISH, 6: _HARD_SWISH}
+_FUSABLE = frozenset().union(*_FUSED.values()) - _ARITHMETIC
 
 _POOLS = frozenset(
     "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d "
@@ -272,7 +273,7 @@ def misfit(
         node for node in real if not is_view(node.op) and any(value in trace.live for value in node.outputs)
     ]
     if layer.type in _WEIGHTED:
-        return _weighted(layer, trace, real, weights)
+        return _weighted(layer, trace, real, weights, fails=fails)
     if layer.type in _VIEW_LAYERS:
         swallowed = [node for node in real if short(node.op) not in _VIEW_LIKE]
         if layer.type == "Noop":
@@ -299,7 +300,9 @@ def _plain(real: Sequence[Node], heart: frozenset[str]) -> float:
     return _BEFORE * before + _AFTER * (len(real) - before - len(places))
 
 
-def _weighted(layer: Layer, trace: Trace, real: Sequence[Node], weights: frozenset[int]) -> float:
+def _weighted(
+    layer: Layer, trace: Trace, real: Sequence[Node], weights: frozenset[int], *, fails: bool
+) -> float:
     products = [place for place, node in enumerate(real) if short(node.op) in PRODUCTS]
     if not products:
         return _MISSING + _AFTER * len(real)
@@ -315,7 +318,8 @@ def _weighted(layer: Layer, trace: Trace, real: Sequence[Node], weights: frozens
         if short(node.op) not in PRODUCTS and node not in announced and not _is_folded(trace, node)
     ]
     silent = bool(fused) and not announced
-    return cost + _AFTER * len(strange) + _SILENT * silent
+    lost = [node for node in strange if fails and not fused and short(node.op) in _FUSABLE]
+    return cost + _AFTER * (len(strange) - len(lost)) + _DROPPED * len(lost) + _SILENT * silent
 
 
 def _is_folded(trace: Trace, node: Node) -> bool:
