@@ -87,7 +87,6 @@ def run(args: argparse.Namespace) -> int:
         return _compare_devices(args, devices)
     args.device = devices[0]
     from edgekit.forecaster import with_forecasts
-    from edgekit.report.forecast_text import forecast_text
     from edgekit.report.terminal import Terminal
     from edgekit.report.verify_html import verify_html
     from edgekit.report.verify_junit import verify_junit
@@ -97,8 +96,14 @@ def run(args: argparse.Namespace) -> int:
     report, terminal = with_forecasts(_verify(args), forecasts), Terminal.of(sys.stdout)
     deliver(
         args,
-        text=verify_text(report, terminal, everything=args.all, folder=folder, notes=_notes(args, report))
-        + forecast_text(forecasts, terminal, folder, args.bundle),
+        text=verify_text(
+            report,
+            terminal,
+            everything=args.all,
+            folder=folder,
+            notes=_notes(args, report),
+            forecasts=forecasts,
+        ),
         document=report.to_json(),
         html=lambda: verify_html(report, folder),
         junit=lambda: verify_junit(report, folder),

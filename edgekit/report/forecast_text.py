@@ -11,17 +11,35 @@ from edgekit.report.terminal import Terminal
 from edgekit.units import format_error
 
 _MOST = 8
+_MOST_NAMES = 4
 
 
-def forecast_text(
+def forecast_head(forecast: Forecast, terminal: Terminal) -> list[str]:
+    """Return the verdict of a forecast, as the first lines of a report give it."""
+    risky, total = forecast.at_risk, len(forecast.layers)
+    where = f"in {forecast.precision} on an ARM core, forecast here"
+    if risky:
+        names = ", ".join(layer.name for layer in risky[:_MOST_NAMES])
+        more = f" and {len(risky) - _MOST_NAMES} more" if len(risky) > _MOST_NAMES else ""
+        text = f"FAIL {where}: {len(risky)} of {total} layers will be wrong: {names}{more}"
+    else:
+        text = f"PASS {where}: all {total} layers stay within rounding"
+    colour = "red" if risky else "green"
+    return [terminal.paint(line, "bold", colour) for line in terminal.wrap(text, "", "      ")]
+
+
+def forecast_sections(
     forecasts: Sequence[Forecast],
-    terminal: Terminal | None = None,
+    terminal: Terminal,
     folder: Path | None = None,
     bundle: str = "BUNDLE",
-) -> str:
-    """Return a section per precision; `folder` shortens paths, `bundle` is named in the remedy."""
-    page = _Page(terminal or Terminal(), folder, bundle)
-    return "".join("\n" + "\n".join(page.section(each)) + "\n" for each in forecasts)
+) -> list[list[str]]:
+    """Return a section per precision that has something to tell.
+
+    `folder` shortens paths, `bundle` is named in the remedy.
+    """
+    page = _Page(terminal, folder, bundle)
+    return [page.section(each) for each in forecasts]
 
 
 def risk_words(layer: LayerForecast, precision: str) -> str:
@@ -45,14 +63,7 @@ class _Page:
 
     def section(self, forecast: Forecast) -> list[str]:
         risky = forecast.at_risk
-        total = len(forecast.layers)
-        head = f"forecast for {forecast.precision} on an ARM core, computed here: "
-        if not risky:
-            head += f"all {total} layers stay within rounding"
-        else:
-            head += f"{len(risky)} of {total} layers will fail"
-        colour = "red" if risky else "green"
-        lines = [self.terminal.paint(each, "bold", colour) for each in self.terminal.wrap(head, "", "  ")]
+        lines: list[str] = []
         for layer in risky[:_MOST]:
             lines += self._layer(layer, forecast.precision)
         if len(risky) > _MOST:
@@ -61,7 +72,7 @@ class _Page:
         lines += self._downstream(forecast)
         if risky and forecast.precision == "fp16":
             lines.append(f"  to do: edgekit verify {self.bundle} --repair fp16 -o NEW_BUNDLE")
-        return lines
+        return [self.terminal.paint(f"forecast for {forecast.precision}", "bold"), *lines] if lines else []
 
     def _layer(self, layer: LayerForecast, precision: str) -> list[str]:
         what = f"{layer.name} ({layer.type}) from {words.origin(layer.source, self.folder)}: "

@@ -16,23 +16,51 @@ from edgekit.verifier import LayerResult, VerifyReport
 STYLE = "half.css"
 _MARKS = {"overflow": "leaves the range", "error": "above its floor", "underflow": "becomes zero"}
 
+_MOST_NAMES = 4
+
 Json = Mapping[str, Any]
 
 
-def half_sections(report: VerifyReport, folder: Path | None = None) -> Markup | None:
-    """Return the sections that `forecast` and `repair` of a report call for; None without either."""
-    forecasts: Mapping[str, Json] = report.extra.get("forecast") or {}
+def half_heads(report: VerifyReport) -> Markup | None:
+    """Return the verdicts that stand below that of the run: of each forecast, and of a repair."""
+    lines = []
     repair: Json | None = report.extra.get("repair")
-    parts = [
-        None if repair is None else _repair(repair, folder),
-        _forecast(report, forecasts, folder) if forecasts else None,
-    ]
-    found = [part for part in parts if part is not None]
-    return joined(found) if found else None
+    if repair is not None and repair["trials"]:
+        count = len(repair["kept"])
+        kept = f"{count} layer{'' if count == 1 else 's'} kept out of half precision"
+        scaled = f"{len(repair['rescaled'])} brought into its range" if repair["rescaled"] else ""
+        lines.append(_line_of("pass", "REPAIRED", ", ".join(filter(None, (kept if count else "", scaled)))))
+    for precision, forecast in _forecasts(report).items():
+        where = f"in {precision} on an ARM core, forecast: {_sentence(forecast)}"
+        lines.append(_line_of(*(("pass", "PASS") if forecast["holds"] else ("fail", "FAIL")), where))
+    return tag("div", *lines, class_="half-heads") if lines else None
 
 
-def _forecast(report: VerifyReport, forecasts: Mapping[str, Json], folder: Path | None) -> Markup:
+def _line_of(kind: str, word: str, text: str) -> Markup:
+    return tag("p", tag("span", word, class_="badge"), f" {text}", class_=kind)
+
+
+def forecasts_hold(report: VerifyReport) -> bool:
+    """Whether no forecast says that a layer will be wrong."""
+    return all(forecast["holds"] for forecast in _forecasts(report).values())
+
+
+def _forecasts(report: VerifyReport) -> Mapping[str, Json]:
+    found: Mapping[str, Json] = report.extra.get("forecast") or {}
+    return found
+
+
+def repair_section(report: VerifyReport, folder: Path | None = None) -> Markup | None:
+    """Return what a repair did, and what that costs; None without one."""
+    repair: Json | None = report.extra.get("repair")
+    return None if repair is None else _repair(repair, folder)
+
+
+def forecast_section(report: VerifyReport, folder: Path | None = None) -> Markup | None:
     """One row per layer, one column per precision; observed is what ran in the report's own precision."""
+    forecasts = _forecasts(report)
+    if not forecasts:
+        return None
     told = {
         precision: {layer["index"]: layer for layer in forecast["layers"]}
         for precision, forecast in forecasts.items()
@@ -42,18 +70,16 @@ def _forecast(report: VerifyReport, forecasts: Mapping[str, Json], folder: Path 
     if observed:
         heads.append(f"observed {report.precision}")
     rows = [_row(layer, told, folder, observed) for layer in report.layers]
-    sums = [_sum(precision, forecast) for precision, forecast in forecasts.items()]
     table = tag("table", _head(heads), tag("tbody", *rows), class_="half")
-    return tag("section", tag("h2", "Half precision, forecast"), *sums, tag("div", table, class_="scroll"))
+    return tag("section", tag("h2", "Half precision, forecast"), tag("div", table, class_="scroll"))
 
 
-def _sum(precision: str, forecast: Json) -> Markup:
-    risky = len(forecast["at_risk"])
-    total = len(forecast["layers"])
-    words_ = (
-        f"all {total} layers stay within rounding" if not risky else f"{risky} of {total} layers will fail"
-    )
-    return tag("p", tag("b", precision), f" {words_}", class_="fail" if risky else "pass")
+def _sentence(forecast: Json) -> str:
+    risky, total = forecast["at_risk"], len(forecast["layers"])
+    if not risky:
+        return f"all {total} layers stay within rounding"
+    names = ", ".join(risky[:_MOST_NAMES]) + (" ..." if len(risky) > _MOST_NAMES else "")
+    return f"{len(risky)} of {total} layers will be wrong: {names}"
 
 
 def _row(
@@ -156,7 +182,9 @@ def _price(price: Json | None) -> Markup | None:
 
 
 def _line(line: str) -> Markup:
-    return tag("span", line + "\n", class_="added" if line.startswith("+") else "removed")
+    """One line of the difference, without the padding between columns: a phone is narrow."""
+    kind = {"+": "added", "-": "removed"}.get(line[:1])
+    return tag("span", " ".join(line.split()) + "\n", class_=kind)
 
 
 def _head(heads: Sequence[str]) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit.report import verify_words as words
 from edgekit.report.half_html import STYLE as HALF_STYLE
-from edgekit.report.half_html import half_sections
+from edgekit.report.half_html import forecast_section, forecasts_hold, half_heads, repair_section
 from edgekit.report.markup import Markup, embedded_json, joined, page, tag
 from edgekit.report.verify_data import page_data
 from edgekit.report.verify_svg import graph_svg
@@ -39,15 +39,16 @@ def verify_html(report: VerifyReport, folder: Path | None = None) -> str:
                 _verdict(report),
                 _culprits(report, folder),
                 _ladder(report.extra.get("ladder") or (), str(report.extra.get("ladder_sentence") or "")),
+                repair_section(report, folder),
                 _graph(report),
-                half_sections(report, folder),
+                forecast_section(report, folder),
                 _table(),
                 _facts(report),
             ),
             embedded_json("data", page_data(report, folder)),
         )
     )
-    word = "pass" if report.passed else "FAIL"
+    word = "pass" if report.passed and forecasts_hold(report) else "FAIL"
     return page(
         f"{word}: {_short(report.target, folder)}: {words.verdict(report)}",
         body,
@@ -89,6 +90,7 @@ def _verdict(report: VerifyReport) -> Markup:
         "section",
         tag("div", tag("span", kind.upper(), class_="badge"), tag("h1", _sentence(report)), class_="line"),
         tag("p", conclusion) if (conclusion := words.conclusion(report)) else None,
+        half_heads(report),
         tag(
             "dl", *(tag("div", tag("dt", title), tag("dd", value)) for title, value in tiles), class_="tiles"
         ),

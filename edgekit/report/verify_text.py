@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekit.forecaster import Forecast
 from edgekit.report import verify_words as words
+from edgekit.report.forecast_text import forecast_head, forecast_sections
 from edgekit.report.table import text_table
 from edgekit.report.terminal import Terminal, printable
 from edgekit.report.verify_table import layer_table
@@ -27,15 +29,18 @@ def verify_text(
     everything: bool = False,
     folder: Path | None = None,
     notes: Sequence[str] = (),
+    forecasts: Sequence[Forecast] = (),
 ) -> str:
     """Return the whole report.
 
     `everything` shows every layer, `folder` shortens the paths inside it, `notes` are said at the end.
+    `forecasts` of other precisions have their verdicts beside that of the run, those that fail first.
     """
     page = _Page(report, terminal or Terminal(), folder)
     sections = (
-        page.finding(),
+        page.finding(forecasts),
         page.culprits(),
+        *forecast_sections(forecasts, page.terminal, folder, report.target),
         layer_table(report, page.terminal, everything=everything),
         page.ladder(),
         [*page.outputs(), *page.streams(), *page.facts()],
@@ -53,13 +58,18 @@ class _Page:
         self.terminal = terminal
         self.folder = folder
 
-    def finding(self) -> list[str]:
+    def finding(self, forecasts: Sequence[Forecast] = ()) -> list[str]:
         passed = self.report.passed
         word = "PASS" if passed else "FAIL"
-        lines = self._wrap(f"{word}: {words.verdict(self.report)}", "", "      ")
-        painted = [self.terminal.paint(line, "bold", "green" if passed else "red") for line in lines]
+        where = f" in {self.report.precision}, run here" if forecasts else ""
+        lines = self._wrap(f"{word}{where}: {words.verdict(self.report)}", "", "      ")
+        own = [self.terminal.paint(line, "bold", "green" if passed else "red") for line in lines]
         conclusion = words.conclusion(self.report)
-        return painted + (self._wrap(conclusion, "", "  ") if conclusion else [])
+        own += self._wrap(conclusion, "", "  ") if conclusion else []
+        heads = [forecast_head(each, self.terminal) for each in forecasts]
+        worse = [line for each, head in zip(forecasts, heads, strict=True) if not each.holds for line in head]
+        rest = [line for each, head in zip(forecasts, heads, strict=True) if each.holds for line in head]
+        return [*own, *worse, *rest] if not passed else [*worse, *own, *rest]
 
     def culprits(self) -> list[str]:
         """One paragraph for each cause, with the other layers that have it."""

@@ -117,11 +117,11 @@ def test_the_command_forecasts_and_fails(exported: Exported, capsys: pytest.Capt
     bundle = str(exported("in_the_middle"))
     assert main(["verify", bundle, "--forecast", "fp16", "--forecast", "bf16"]) == 1
     text = " ".join(capsys.readouterr().out.split())
-    assert text.startswith("PASS")  # in float32, here
-    assert "forecast for fp16 on an ARM core, computed here: 2 of 5 layers will fail" in text
+    assert text.startswith("FAIL in fp16 on an ARM core, forecast here: 2 of 5 layers will be wrong: ")
+    assert "PASS in fp32, run here: all 5 layers" in text
     assert "from middle, aten.relu" in text and "nets.py:" in text
     assert f"to do: edgekit verify {bundle} --repair fp16 -o NEW_BUNDLE" in text
-    assert "forecast for bf16 on an ARM core, computed here: all 5 layers stay within rounding" in text
+    assert "PASS in bf16 on an ARM core, forecast here: all 5 layers stay within rounding" in text
 
 
 def test_json_and_page_have_a_column_per_precision(exported: Exported, tmp_path: Path) -> None:
