@@ -37,8 +37,12 @@ _UNREADABLE = [
     "fuse_attention",
     "fuse_gqa",
     "fuse_rope",
+    "fuse_qkv",
 ]
-"""Simplifications whose result pnnx misreads (a flattened batch before attention) or does not know."""
+"""Simplifications whose result pnnx misreads (a flattened batch before attention) or does not know.
+
+The last one makes one layer of three, which then has no counterpart in the model.
+"""
 _EMBEDDED_LIMIT_BYTES = 2**31 - 2**20
 
 

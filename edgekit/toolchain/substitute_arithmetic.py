@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from edgekit.toolchain.substitution import Rule, State, cut, dims_of, sizes_of, untraced
+from edgekit.toolchain.substitution import Rule, Silent, State, cut, dims_of, sizes_of, untraced
 
 
 def _variance(
@@ -220,6 +220,22 @@ def _embedding_bag(state: State, x: torch.Tensor, weight: torch.Tensor, *args: A
     return rows.mean(1) if mode == "mean" else rows.sum(1)
 
 
+def _negative(state: State, x: torch.Tensor) -> Any:
+    """Negate by a product: pnnx takes rotary positions for one layer, which reads other angles than these."""
+    return Silent(x * -1.0) if x.is_floating_point() else NotImplemented
+
+
+def _clamp_min(state: State, x: torch.Tensor, min: Any) -> Any:
+    """Clamp from below by the function that pnnx knows."""
+    return NotImplemented if isinstance(min, torch.Tensor) else Silent(x.clamp(min=min))
+
+
+def _clamp_max(state: State, x: torch.Tensor, max: Any) -> Any:
+    """Clamp from above by the function that pnnx knows."""
+    return NotImplemented if isinstance(max, torch.Tensor) else Silent(x.clamp(max=max))
+
+
+_NEGATIONS: tuple[Any, ...] = (torch.neg, torch.negative, torch.Tensor.neg, torch.Tensor.negative)
 _SPREAD = "wrote the variance as the mean of squared differences"
 _POWER = "wrote a power as multiplications"
 _MASK = "wrote a constant mask as arithmetic"
@@ -237,6 +253,9 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.masked_fill: (_MASK, _masked_fill),
     torch.Tensor.masked_fill: (_MASK, _masked_fill),
     torch.where: (_MASK, _where),
+    **dict.fromkeys((*_NEGATIONS, torch.Tensor.__neg__), ("", _negative)),
+    **dict.fromkeys((torch.clamp_min, torch.Tensor.clamp_min), ("", _clamp_min)),
+    **dict.fromkeys((torch.clamp_max, torch.Tensor.clamp_max), ("", _clamp_max)),
     F.softsign: ("wrote softsign as a division", _softsign),
     F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
     F.softmin: ("wrote softmin as a softmax", _softmin),

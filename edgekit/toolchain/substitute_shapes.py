@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch.utils import _pytree as pytree
 
-from edgekit.toolchain.substitution import Rule, State, sizes_of, untraced
+from edgekit.toolchain.substitution import Rule, State, sizes_of, tensors_in, untraced
 
 
 def _view_as(state: State, x: torch.Tensor, other: torch.Tensor) -> Any:
@@ -103,6 +106,49 @@ def _places(count: int, *, align_corners: bool) -> torch.Tensor:
     return places if align_corners else places * ((count - 1) / count)
 
 
+def _pool(function: Callable[..., Any]) -> Rule:
+    """Give a pooling whose window is read from the tensor's shape plain numbers: pnnx knows no others."""
+
+    def rule(
+        state: State, x: torch.Tensor, kernel_size: Any, stride: Any = None, *more: Any, **named: Any
+    ) -> Any:
+        windows = [kernel_size, stride]
+        if state.dynamic or not any(isinstance(each, torch.Tensor) for each in tensors_in(windows)):
+            return NotImplemented
+        with untraced():
+            plain = pytree.tree_map(lambda each: each if each is None else int(each), windows)
+        return function(x, *plain, *more, **named)
+
+    return rule
+
+
+def _interpolate(state: State, x: torch.Tensor, size: Any = None, *more: Any, **named: Any) -> Any:
+    """Spell `nearest-exact` with matrices of ones and zeros; `area` in ONNX as the pooling that it is."""
+    given = dict(_INTERPOLATE.bind(x, size, *more, **named).arguments)
+    mode = given.get("mode")
+    if state.dynamic or x.dim() != 4 or not (mode == "nearest-exact" or (mode == "area" and state.onnx)):
+        return NotImplemented
+    with untraced():
+        given["input"] = torch.zeros(sizes_of(x))
+        wanted = sizes_of(F.interpolate(**given))[-2:]
+    if mode == "area":
+        pooled = _adaptive_pool(state, x, wanted)
+        return F.adaptive_avg_pool2d(x, (wanted[0], wanted[1])) if pooled is NotImplemented else pooled
+    with untraced():
+        rows, columns = (_nearest(a, b) for a, b in zip(sizes_of(x)[-2:], wanted, strict=True))
+        columns = columns.t().contiguous()
+    return torch.matmul(torch.matmul(rows, x), columns)
+
+
+def _nearest(size: int, count: int) -> torch.Tensor:
+    """The matrix (count, size) that takes for each place the pixel whose middle is nearest."""
+    picked = F.interpolate(torch.arange(size).float()[None, None], count, mode="nearest-exact")
+    return torch.eye(size)[picked.flatten().long()]
+
+
+_INTERPOLATE = inspect.signature(F.interpolate)
+_POOL = "gave a pooling the size of its window as numbers"
+_RESIZE = "wrote a resize as a product with matrices or a pooling"
 _REPEAT = "wrote repeat_interleave as a resize or a product with ones"
 _SHUFFLE = "wrote the channel shuffle as reshape and transpose"
 RULES: dict[Any, tuple[str, Rule]] = {
@@ -114,6 +160,8 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.Tensor.tile: ("wrote tile as repeat", _tile),
     torch.Tensor.repeat: ("wrote repeat as a product with ones", _repeat),
     F.adaptive_avg_pool2d: ("wrote adaptive pooling as products with matrices of means", _adaptive_pool),
+    F.interpolate: (_RESIZE, _interpolate),
+    **{each: (_POOL, _pool(each)) for each in (F.avg_pool2d, F.max_pool2d, F.avg_pool1d, F.max_pool1d)},
     F.affine_grid: ("wrote affine_grid as a product with a fixed grid", _affine_grid),
     torch.repeat_interleave: (_REPEAT, _repeat_interleave),
     torch.Tensor.repeat_interleave: (_REPEAT, _repeat_interleave),

@@ -91,6 +91,27 @@ class Across(nn.Module):
         return (weights @ v).transpose(1, 2).reshape(x.shape)
 
 
+class Rotary(nn.Module):
+    """Causal attention with rotary positions, whose angles are another for each number, and an RMS norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Linear(16, 16, bias=False) for _ in range(3))
+        self.weight = nn.Parameter(torch.rand(16))
+        self.register_buffer("angles", torch.rand(2, 6, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
+        q, k, v = (part(y).view(1, 6, 2, 8).transpose(1, 2) for part in self.parts)
+        found = F.scaled_dot_product_attention(self.turned(q), self.turned(k), v, is_causal=True)
+        return x + found.transpose(1, 2).reshape(1, 6, 16)
+
+    def turned(self, x: torch.Tensor) -> torch.Tensor:
+        cosine, sine = self.angles
+        half = torch.cat((-x[..., 4:], x[..., :4]), -1)
+        return x * cosine + half * sine
+
+
 class Encoder(nn.Module):
     """Ids and learned positions through two layers."""
 
@@ -191,6 +212,17 @@ class Odds(nn.Module):
         spread = F.rms_norm(steps.repeat_interleave(2, dim=1), (64,)).view_as(torch.zeros(1, 8, 64))
         doubled = torch.tile(F.glu(steps, 1), (1, 2, 1)).repeat(1, 1, 2)
         return pooled, spread, doubled, F.channel_shuffle(x, 2)
+
+
+class Resized(nn.Module):
+    """Windows read from the tensor's shape, resizing to sizes that do not divide, bounds on one side."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        plane = (x.size(2), x.size(3))
+        pooled = F.avg_pool2d(x, plane, stride=plane) + F.max_pool2d(x, plane)
+        exact = F.interpolate(x, size=(5, 12), mode="nearest-exact")
+        area = F.interpolate(x, scale_factor=0.5, mode="area").clamp_min(-0.1)
+        return pooled, exact, area, F.interpolate(x, size=(5, 3), mode="area").clamp_max(0.2)
 
 
 class Spatial(nn.Module):

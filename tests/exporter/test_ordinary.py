@@ -17,6 +17,7 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.Cells: {"x": (1, 2, 6), "h": (1, 8)},
     ordinary.Masked: {"source": (1, 5, 16), "target": (1, 4, 16)},
     ordinary.Across: {"x": (1, 4, 16), "y": (1, 5, 16)},
+    ordinary.Rotary: {"x": (1, 6, 16)},
     ordinary.Causal: {"x": (1, 5, 16)},
     ordinary.Grid: IMAGE,
     ordinary.Windows: IMAGE,
@@ -24,6 +25,7 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.ScriptedFunction: IMAGE,
     ordinary.ScriptedPart: IMAGE,
     ordinary.Odds: IMAGE,
+    ordinary.Resized: IMAGE,
     ordinary.Spatial: IMAGE,
     ordinary.HalfInside: IMAGE,
 }
