@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgekit.differ.align import Matching, match
 from edgekit.differ.change import Change, is_weighted
 from edgekit.differ.changes import all_changes
+from edgekit.differ.cross import uncrossed
 from edgekit.differ.draft import Draft
 from edgekit.differ.factors import without_folded
 from edgekit.differ.inputs import match_inputs
@@ -97,7 +98,7 @@ def aligned(left: Side, right: Side) -> Aligned:
     structures = [_structures(left, right, drafts, partners, longest_first=mode) for mode in (True, False)]
     found = next((each for pair in structures if (each := wider(*pair, _input_pairs(pair, partners)))), None)
     if found is None:
-        aligned_ones = (slid(match(*pair, _input_pairs(pair, partners))) for pair in structures)
+        aligned_ones = (slid(uncrossed(match(*pair, _input_pairs(pair, partners)))) for pair in structures)
         found = max(aligned_ones, key=lambda each: each.quality)
     differing = (*input_differences(ports, partners), *output_differences(found))
     pairs = {"inputs": input_pairs(ports, partners), "outputs": output_pairs(found)}

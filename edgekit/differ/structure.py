@@ -86,9 +86,9 @@ def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longes
     """Put a draft's nodes in order and number them.
 
     The order is that of a walk from the outputs to the inputs, which visits what depends on inputs of
-    lower `input_order` first, then the longer of two branches first, or the first operand first (of what
-    is joined by Concat; sums have no first). Two networks that differ little are walked alike, in whatever
-    order their files have the layers.
+    lower `input_order` first, then the longer of two branches and the nearer of two outputs first, or
+    operands and outputs as they are numbered (but those of a sum have no order). Two networks that differ
+    little are walked alike, in whatever order their files have the layers.
     """
     order = _walk(draft, input_order, longest_first)
     position = {node: index for index, node in enumerate(order)}
@@ -166,13 +166,13 @@ def _walk(draft: Draft, input_order: Mapping[str, int], longest_first: bool) -> 
     rank = _ranks(draft, input_order)
 
     def key(node: int, value: Value, operand: int) -> tuple[int, int, int]:
-        by_length = longest_first or draft.nodes[node].kind != "concat"
+        by_length = longest_first or draft.nodes[node].kind == "binary"
         return rank[value[0]], -depth[value[0]] if by_length else operand, operand
 
     order: list[int] = []
     done: set[int] = set()
     ends = [value for _, value in draft.outputs]
-    for end in sorted(ends, key=lambda value: (rank[value[0]], depth[value[0]])):
+    for end in sorted(ends, key=lambda value: (rank[value[0]], depth[value[0]] if longest_first else 0)):
         stack = [(end[0], False)]
         while stack:
             node, visited = stack.pop()

@@ -57,6 +57,40 @@ def test_a_block_that_one_side_lacks_is_taken_for_none_of_the_layers_beside_it(c
     ]
 
 
+FIRE = """\
+Input x 0 1 x 0=16 1=16 2=8
+Split s 1 2 x x0 x1
+Convolution one 1 1 x0 a 0=16 1=1 5=1 6=128 9=1
+Convolution three 1 1 x1 b 0=16 1=3 4=1 5=1 6=1152 9=1
+Concat both 2 1 a b c
+Convolution next 1 1 c out 0=4 1=1 5=1 6=128
+"""
+HEADS = """\
+Input x 0 1 x 0=16 1=16 2=8
+Split s 1 2 x x0 x1
+ConvolutionDepthWise d1 1 1 x0 a 0=8 1=3 4=1 5=1 6=72 7=8 9=1
+Convolution h1 1 1 a out0 0=6 1=1 5=1 6=48
+Pooling down 1 1 x1 y 0=0 1=2 2=2
+ConvolutionDepthWise d2 1 1 y b 0=8 1=3 4=1 5=1 6=72 7=8 9=1
+Convolution h2 1 1 b e 0=6 1=1 5=1 6=48
+Sigmoid g2 1 1 e out1
+"""
+
+
+def test_the_order_of_a_concat_is_no_matter_of_the_layers_that_feed_it(compare: Compare) -> None:
+    (found,) = compare(FIRE, FIRE.replace("2 1 a b c", "2 1 b a c")).differences
+    assert (found.kind, found.left.name) == ("wiring", "both")
+
+
+def test_a_layer_that_one_of_two_heads_lacks(compare: Compare) -> None:
+    shorter = HEADS.replace(" b 0=8 1=3 4=1 5=1 6=72 7=8 9=1", " b").replace(
+        "ConvolutionDepthWise d2", "Noop d2"
+    )
+    assert kinds(compare(HEADS, shorter)) == [
+        ("missing", "depthwise Conv 8 -> 8, 3x3, padding 1 + ReLU", None)
+    ]
+
+
 def test_int8_is_a_note(compare: Compare) -> None:
     report = compare(CAFFE, CAFFE.replace("6=2304", "6=2304 8=2"))
     assert report.same
