@@ -16,7 +16,7 @@ from edgekit.bencher import BenchReport
 from edgekit.cli.progress import StatusLine
 from edgekit.exporter import ExportResult
 from edgekit.report.verify_words import verdict
-from edgekit.units import format_bytes, format_count, format_duration, format_error
+from edgekit.units import counted, format_bytes, format_count, format_duration, format_error
 from edgekit.verifier import LayerResult, Status, VerifyReport
 
 _MODEL = "mobilenet_v2"
@@ -83,7 +83,7 @@ def _summary(
         *_bench_lines(timed),
         "",
         *(f"open       {page}" for page in pages),
-        f"again      edgekit verify {exported.path} --all",
+        f"again      . {_activate()} && edgekit verify {exported.path} --all",
     ]
 
 
@@ -124,7 +124,7 @@ def _bench_lines(report: BenchReport) -> list[str]:
         if result.latency is None:
             continue
         low, high = (format_duration(bound) for bound in result.latency.ci95_s)
-        threads = f"{result.threads} thread" + ("s" if result.threads > 1 else " ")
+        threads = counted(result.threads, "thread")
         lines.append(
             f"{threads:11}{format_duration(result.latency.median_s)} median [{low}, {high}], "
             f"p90 {format_duration(result.latency.p90_s)}, {len(result.latency.samples_s)} runs, "
@@ -137,9 +137,17 @@ def _bench_lines(report: BenchReport) -> list[str]:
             f"{format_bytes(memory.weights_bytes)} weights, {format_bytes(memory.blob_peak_bytes)} blobs, "
             f"{format_bytes(memory.workspace_peak_bytes)} workspace"
         )
-    caveats = {caveat.message for result in report.results for caveat in result.validity.warnings}
-    lines += [f"beware     {message}" for message in sorted(caveats)[:3]]
+    caveats = sorted(
+        (-caveat.severity.rank, f"{counted(result.threads, 'thread')}: {caveat.message}")
+        for result in report.results
+        for caveat in result.validity.warnings
+    )
+    lines += [f"beware     {message}" for _, message in caveats[:3]]
     return lines
+
+
+def _activate() -> str:
+    return os.path.relpath(Path(sys.prefix) / "bin" / "activate")
 
 
 if __name__ == "__main__":
