@@ -26,6 +26,7 @@ class Phones:
         self._environment = {
             **os.environ,
             "HOME": str(home),
+            "TMPDIR": str(folder),  # its server keeps a log
             "ANDROID_ADB_SERVER_PORT": str(self.server_port),
         }
         self._adb("start-server")
