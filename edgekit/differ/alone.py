@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from edgekit.differ import words
 from edgekit.differ.align import Matching
+from edgekit.differ.canonical import keeps_order
 from edgekit.differ.change import Change, is_weighted
 from edgekit.differ.draft import BATCH_MOVED
 from edgekit.differ.model import Severity
@@ -50,7 +51,7 @@ def _side(
         heads = [op for op in ops if is_weighted(op)]
         if not heads:
             for op in ops:
-                if not moved_elsewhere(op, found, on_left=on_left):
+                if not moved_elsewhere(op, found, on_left=on_left) and not _idle(op, found, on_left=on_left):
                     yield _small(op, found, on_left=on_left)
             continue
         members: dict[int, list[Op]] = {head.index: [] for head in heads}
@@ -98,6 +99,15 @@ def moved_elsewhere(op: Op, found: Matching, *, on_left: bool) -> bool:
     partners = found.pairs if on_left else found.back
     readers = [partners.get(reader) for reader in mine.readers[op.index]]
     return any(reader is not None and BATCH_MOVED in theirs.ops[reader].marks for reader in readers)
+
+
+def _idle(op: Op, found: Matching, *, on_left: bool) -> bool:
+    """Whether a Permute does nothing at the sizes of the other side; that they differ has another cause."""
+    theirs, partners = (found.right, found.pairs) if on_left else (found.left, found.back)
+    if op.kind != "permute" or op.inputs[0][0] not in partners:
+        return False
+    shape = theirs.ops[partners[op.inputs[0][0]]].shape
+    return shape is not None and keeps_order(op.facts["order"], shape)
 
 
 def _small(op: Op, found: Matching, *, on_left: bool) -> Change:

@@ -68,7 +68,7 @@ def _is_identity(node: Node, shape: Shape | None) -> bool:
         case "resize":
             return same
         case "permute":
-            return _keeps_order(facts["order"], shape)
+            return keeps_order(facts["order"], shape)
         case "crop":
             return same
         case "concat":
@@ -81,7 +81,7 @@ def _is_identity(node: Node, shape: Shape | None) -> bool:
     return False
 
 
-def _keeps_order(order: Any, shape: Shape | None) -> bool:
+def keeps_order(order: Any, shape: Shape | None) -> bool:
     """Whether a permutation leaves the axes longer than one in their order."""
     if not isinstance(order, tuple):
         return bool(order == 0)

@@ -91,6 +91,14 @@ def test_a_layer_that_one_of_two_heads_lacks(compare: Compare) -> None:
     ]
 
 
+def test_a_permute_that_does_nothing_on_one_pixel_follows_from_the_stride(compare: Compare) -> None:
+    text = (
+        "Input x 0 1 x 0=2 1=2 2=8\nConvolution c 1 1 x y 0=12 1=3 3=2 4=1 5=1 6=864\n"
+        "Permute p 1 1 y z 0=3\nFlatten f 1 1 z out\n"
+    )
+    assert kinds(compare(text, text.replace("3=2 4=1", "3=1 4=1"))) == [("stride", "2", "1")]
+
+
 def test_int8_is_a_note(compare: Compare) -> None:
     report = compare(CAFFE, CAFFE.replace("6=2304", "6=2304 8=2"))
     assert report.same
