@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -169,31 +169,27 @@ def _walk(draft: Draft, input_order: Mapping[str, int], longest_first: bool) -> 
         by_length = longest_first or draft.nodes[node].kind == "binary"
         return rank[value[0]], -depth[value[0]] if by_length else operand, operand
 
-    order: list[int] = []
-    done: set[int] = set()
+    def operands(node: int) -> list[int]:
+        numbered = list(enumerate(draft.nodes[node].inputs))
+        numbered.sort(key=lambda item: key(node, item[1], item[0]), reverse=True)
+        return [value[0] for _, value in numbered]
+
     ends = [value for _, value in draft.outputs]
-    for end in sorted(ends, key=lambda value: (rank[value[0]], depth[value[0]] if longest_first else 0)):
-        stack = [(end[0], False)]
-        while stack:
-            node, visited = stack.pop()
-            if node in done:
-                continue
-            if visited:
-                done.add(node)
-                order.append(node)
-                continue
-            stack.append((node, True))
-            operands = list(enumerate(draft.nodes[node].inputs))
-            operands.sort(key=lambda item: key(node, item[1], item[0]), reverse=True)
-            stack += [(value[0], False) for _, value in operands]
-    rest = [node for node in draft.nodes if node not in done]  # inputs that nothing reads
-    return [*order, *rest]
+    ends.sort(key=lambda value: (rank[value[0]], depth[value[0]] if longest_first else 0))
+    order = _post_order([end[0] for end in ends], operands)
+    walked = set(order)
+    return [*order, *(node for node in draft.nodes if node not in walked)]  # inputs that nothing reads
 
 
 def _topological(draft: Draft) -> list[int]:
+    return _post_order(draft.nodes, lambda node: [value[0] for value in draft.nodes[node].inputs])
+
+
+def _post_order(roots: Iterable[int], operands: Callable[[int], list[int]]) -> list[int]:
+    """Return nodes after their operands, of which the last is walked to first."""
     order: list[int] = []
     done: set[int] = set()
-    for root in draft.nodes:
+    for root in roots:
         stack = [(root, False)]
         while stack:
             node, visited = stack.pop()
@@ -204,7 +200,7 @@ def _topological(draft: Draft) -> list[int]:
                 order.append(node)
                 continue
             stack.append((node, True))
-            stack += [(value[0], False) for value in draft.nodes[node].inputs]
+            stack += [(operand, False) for operand in operands(node)]
     return order
 
 
