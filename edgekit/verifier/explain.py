@@ -12,6 +12,7 @@ from edgekit.verifier.attribution import Attribution, attribute
 from edgekit.verifier.conclusion import conclude
 from edgekit.verifier.diagnosis import without_guess
 from edgekit.verifier.model import LayerResult, Status, VerifyReport
+from edgekit.verifier.refit import zero_bias
 from edgekit.verifier.remedy import find_remedies
 from edgekit.verifier.run import Artefact
 
@@ -82,7 +83,9 @@ def _why(layer: Layer, found: Attribution | None, remedy: str | None) -> str | N
     elif remedy is not None:
         parts.append(f"it is right with {remedy}")
     elif found.sentence:
-        parts.append(f"it is wrong whichever kernel of ncnn computes it: its {_parts_of(layer)} are at fault")
+        at_fault = f"its {_parts_of(layer)} are at fault"
+        zeros = ", and all of its biases are zero" if zero_bias(layer) else ""
+        parts.append(f"it is wrong whichever kernel of ncnn computes it: {at_fault}{zeros}")
     if not parts:
         return None
     return ". ".join([parts[0], *(part[:1].upper() + part[1:] for part in parts[1:])])

@@ -21,8 +21,10 @@ from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Array, compare
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
 from edgekit.verifier.limits import Limits
+from edgekit.verifier.refit import refits
 from edgekit.verifier.run import Artefact
-from edgekit.verifier.variants import Variant, variants
+from edgekit.verifier.variant import Variant
+from edgekit.verifier.variants import variants
 
 _UNCHANGED = ""
 """The words of the layer as it is: where that agrees in a net of its own, no change of it is a remedy."""
@@ -48,7 +50,42 @@ def find_remedies(
     `culprits` maps the layer's index to the sample on which it is worst. A variant has to agree on that
     sample and, where the layer has one, on its scaled input.
     """
-    trials = list(_trials(artefact, alignment, samples, culprits))
+    first = list(_trials(artefact, alignment, samples, culprits))
+    tensors = _run(artefact, alignment, samples, culprits, first)
+    limits = Limits(artefact.graph, alignment, samples, artefact.precision, artefact.stored)
+    found: dict[int, str] = {}
+    _keep_right(found, first, tensors, samples, culprits, limits)
+    refitted = list(
+        _refits([trial for trial in first if trial.entry.index not in found], tensors, samples, culprits)
+    )
+    tensors = _run(artefact, alignment, samples, culprits, refitted)
+    _keep_right(found, refitted, tensors, samples, culprits, limits)
+    return {index: words for index, words in found.items() if words != _UNCHANGED}
+
+
+def _keep_right(
+    found: dict[int, str],
+    trials: Sequence[_Trial],
+    tensors: Mapping[str, Array],
+    samples: Sequence[Sample],
+    culprits: Mapping[int, int],
+    limits: Limits,
+) -> None:
+    """Add the words of each culprit's first variant that is right to `found`."""
+    for trial in trials:
+        index = trial.entry.index
+        if index not in found and _agrees(trial, tensors, samples, culprits[index], limits):
+            found[index] = trial.variant.words
+
+
+def _run(
+    artefact: Artefact,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+    culprits: Mapping[int, int],
+    trials: Sequence[_Trial],
+) -> Mapping[str, Array]:
+    """Run all trials in one net; where ncnn cannot load or run that, each culprit's in a net of its own."""
     if not trials:
         return {}
     with scratch.folder() as folder:
@@ -57,16 +94,32 @@ def find_remedies(
         try:
             ncnn.write(_net(trials), param, weights)
             reply = run_cases(artefact.device, param, weights, cases, PRECISIONS[artefact.precision])
-        except (WorkerCrashed, WorkerError, UserError):  # a variant that ncnn cannot even load
-            return {}
-    reply.close()
-    limits = Limits(artefact.graph, alignment, samples, artefact.precision, artefact.stored)
-    found: dict[int, str] = {}
+            reply.close()
+            return reply.tensors
+        except (WorkerCrashed, WorkerError, UserError):
+            groups = itertools.groupby(trials, lambda trial: trial.entry.index)
+            apart = [list(group) for _, group in groups]
+    found: dict[str, Array] = {}
+    for group in apart if len(apart) > 1 else ():
+        found |= _run(artefact, alignment, samples, culprits, group)
+    return found
+
+
+def _refits(
+    trials: Sequence[_Trial],
+    tensors: Mapping[str, Array],
+    samples: Sequence[Sample],
+    culprits: Mapping[int, int],
+) -> Iterator[_Trial]:
+    """Other weights for the culprits that no other parameter makes right, from what they gave unchanged."""
     for trial in trials:
-        index = trial.entry.index
-        if index not in found and _agrees(trial, reply.tensors, samples, culprits[index], limits):
-            found[index] = trial.variant.words
-    return {index: words for index, words in found.items() if words != _UNCHANGED}
+        actual = tensors.get(f"{trial.name}:{trial.name}")
+        if trial.variant.words != _UNCHANGED or actual is None:
+            continue
+        layer, (blob,) = trial.variant.layer, trial.entry.outputs
+        blobs = samples[culprits[trial.entry.index]].blobs
+        for count, variant in enumerate(refits(layer, blobs[layer.inputs[0]], actual, blobs[blob])):
+            yield _Trial(f"{trial.entry.index}r{count}", trial.entry, variant)
 
 
 def _trials(
@@ -122,8 +175,12 @@ def _cases(
 
 
 def _case(name: str, trial: _Trial, alignment: Alignment, blobs: Mapping[str, Array]) -> Case:
+    first = trial.variant.layer.inputs[0]
     feeds = {
-        f"{trial.name}_{blob}": Feed(blobs[blob], alignment.blobs[blob].layout.batch_axis)
+        f"{trial.name}_{blob}": Feed(
+            trial.variant.feed(blobs[blob]) if blob == first else blobs[blob],
+            alignment.blobs[blob].layout.batch_axis,
+        )
         for blob in trial.entry.anchors
     }
     return Case(name, feeds, (trial.name,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from edgekit.ops import spec_of
 from edgekit.ops.describe import ACTIVATION_NAMES
 from edgekit.ops.spec import LayerSpec, Params, decode
 from edgekit.ops.table_elementwise import BINARY_OPS
+from edgekit.verifier.shapes import reshaped
+from edgekit.verifier.variant import Variant, changed
 
 _USUAL: Mapping[str, tuple[int | float, ...]] = {
     "align_corner": (0, 1),
@@ -45,14 +47,6 @@ _MOST_INPUTS = 3
 _IMAGE_CHANNELS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A layer that could have been meant, and how it differs: `axis 0 instead of 1 (0=0 in the .param)`."""
-
-    layer: Layer
-    words: str
-
-
 def variants(layer: Layer, given: Array, wanted: Array) -> Iterator[Variant]:
     """Yield what could have been meant in place of `layer`.
 
@@ -63,6 +57,7 @@ def variants(layer: Layer, given: Array, wanted: Array) -> Iterator[Variant]:
     """
     spec = spec_of(layer.type, layer.name)
     params = decode(spec, layer)
+    yield from reshaped(layer, params, given, wanted)
     yield from _input_orders(layer)
     yield from _single_values(layer, spec, params)
     if params.values.get("with_scalar"):
@@ -96,7 +91,7 @@ def _single_values(layer: Layer, spec: LayerSpec, params: Params) -> Iterator[Va
             if value == given or (names and not names[int(value)]):
                 continue
             words = f"{param.name} {_shown(value, names)} instead of {_shown(given, names)}"
-            yield _changed(layer, {str(param.id): value}, words)
+            yield changed(layer, {str(param.id): value}, words)
 
 
 def _shown(value: Param, names: Mapping[int, str]) -> str:
@@ -121,13 +116,13 @@ def _scalars(layer: Layer, params: Params, given: Array, wanted: Array) -> Itera
     }
     if operation in asked:
         scalar = float(np.float32(asked[operation]))
-        yield _changed(layer, {"2": scalar}, f"scalar {scalar:.6g} instead of {params.number('b'):.6g}")
+        yield changed(layer, {"2": scalar}, f"scalar {scalar:.6g} instead of {params.number('b'):.6g}")
 
 
 def _bounds(layer: Layer, params: Params, wanted: Array) -> Iterator[Variant]:
     low, high = float(wanted.min()), float(wanted.max())
     before = f"{params.number('min'):g} to {params.number('max'):g}"
-    yield _changed(layer, {"0": low, "1": high}, f"bounds {low:g} to {high:g} instead of {before}")
+    yield changed(layer, {"0": low, "1": high}, f"bounds {low:g} to {high:g} instead of {before}")
 
 
 def _activations(layer: Layer, params: Params, wanted: Array) -> Iterator[Variant]:
@@ -149,7 +144,7 @@ def _activations(layer: Layer, params: Params, wanted: Array) -> Iterator[Varian
         changes: dict[str, Param] = {"9": kind, "10": numbers} if numbers else {"9": kind}
         stripped = replace(layer, params={key: each for key, each in layer.params.items() if key != "10"})
         words = f"activation {_activation(kind, numbers)} instead of {_activation(*given)}"
-        yield _changed(stripped, changes, words)
+        yield changed(stripped, changes, words)
 
 
 def _activation(kind: int, numbers: tuple[float, ...]) -> str:
@@ -179,7 +174,7 @@ def _windows(layer: Layer, params: Params) -> Iterator[Variant]:
             changes |= {ids[name]: value for name in names}
             words.append(f"{role} {value} instead of {_joined(given)}")
         if changes:
-            found.append((len(words), _changed(layer, changes, " and ".join(words))))
+            found.append((len(words), changed(layer, changes, " and ".join(words))))
     yield from (variant for _, variant in sorted(found, key=lambda pair: pair[0]))
     yield from _one_sided(layer, params, ids)
 
@@ -194,7 +189,7 @@ def _one_sided(layer: Layer, params: Params, ids: Mapping[str, str]) -> Iterator
         changes |= {ids[name]: params.integer(name) + step for name in after}
         if all(isinstance(value, int) and value >= 0 for value in changes.values()):
             sides = "right and bottom" if step == 1 else "left and top"
-            yield _changed(layer, changes, f"one more pixel of its padding {sides}")
+            yield changed(layer, changes, f"one more pixel of its padding {sides}")
 
 
 def _weight_orders(layer: Layer) -> Iterator[Variant]:
@@ -219,27 +214,5 @@ def _reweighted(layer: Layer, weight: Weight, data: Array, others: list[Weight])
     return replace(layer, weights=(replace(weight, data=np.ascontiguousarray(data)), *others))
 
 
-def _changed(layer: Layer, changes: Mapping[str, Param], words: str) -> Variant:
-    """A layer with other parameters, said in words and as the .param spells it."""
-    edit = " ".join(_assignment(key, value) for key, value in changes.items())
-    changed = replace(layer, params={**layer.params, **changes}, text=None)
-    return Variant(changed, f"{words} ({edit} in the .param)")
-
-
-def _assignment(key: str, value: Param) -> str:
-    """`9=3`, and `-23310=2,0.0,6.0` for an array."""
-    if isinstance(value, tuple):
-        return f"{-23300 - int(key)}=" + ",".join([str(len(value)), *map(_spelled, value)])
-    return f"{key}={_spelled(value)}"
-
-
 def _joined(values: list[Param]) -> str:
     return str(values[0]) if len(set(values)) == 1 else "/".join(map(str, values))
-
-
-def _spelled(value: Param) -> str:
-    """A number with a point or an exponent where it is a float."""
-    if not isinstance(value, float):
-        return str(value)
-    text = f"{value:.9g}"
-    return text if any(sign in text for sign in ".en") else f"{text}.0"
