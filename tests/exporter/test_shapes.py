@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import edgekit
 from edgekit.bundle import open_bundle
+from edgekit.devices import LocalDevice
 from edgekit.exporter import ExportMismatch, FindingKind, InputSpec
+from edgekit.runtimes.ncnn import FP32, Case, Feed, run_cases
 from tests.exporter import nets
 
 ROUTES = ("pnnx", "onnx")
@@ -73,10 +76,19 @@ def test_ids_are_integers_within_the_embedding(tmp_path: Path) -> None:
 def test_sizes_that_change(route: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     inputs = [InputSpec("x", (1, 4, 16, 16), shape2=(1, 4, 24, 32))]
-    result = edgekit.export(nets.Resize(), tmp_path / "net", inputs=inputs, route=route)
+    net = nets.Resize()
+    result = edgekit.export(net, tmp_path / "net", inputs=inputs, route=route)
     assert {check.probe for check in result.checks} == {0, 1, 2}
     manifest = open_bundle(tmp_path / "net").manifest
     assert manifest.extra["second_shapes"] == {"x": [1, 4, 24, 32]}
+    third = torch.rand(1, 4, 20, 12)
+    case = Case("third", {"in0": Feed(third[0].numpy())}, ("out0",))
+    bundle = open_bundle(tmp_path / "net")
+    reply = run_cases(LocalDevice(), bundle.param, bundle.bin, [case], FP32)
+    found = np.array(reply.tensors["third:out0"])
+    reply.close()
+    with torch.no_grad():
+        np.testing.assert_allclose(found, net(third)[0][0].numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_frozen_size_is_found_at_the_second_shape(tmp_path: Path) -> None:
