@@ -169,7 +169,8 @@ def _remedy_for_file(path: Path) -> str:
     if path.name in (MANIFEST_FILE, ALIGNMENT_FILE, REFERENCE_FILE, LOG_FILE):
         return f"name the folder that holds it: {path.parent}"
     if path.suffix in (".py", ".pt", ".pth", ".onnx"):
-        return f"make a bundle of the model: edgekit export {path} -o {path.with_suffix('')}"
+        spec = f"{path}:CLASS" if path.suffix == ".py" else path
+        return f"make a bundle of the model: edgekit export {spec} -o {path.with_suffix('')}"
     return "name the folder that edgekit export wrote"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edgekit.sources.inputs import InputSpec
     from edgekit.verifier import VerifyReport
 
+_MOST_PLACES = 3
 _PRECISIONS = ("fp32", "fp16", "fp16-storage", "bf16")
 _EPILOG = """\
   edgekit verify build/mobilenet_v2
@@ -116,12 +118,27 @@ def _notes(args: argparse.Namespace, report: VerifyReport) -> list[str]:
     notes = []
     if args.repro and not report.passed:
         notes.append(f"{args.repro}: the worst culprit alone, runnable with ncnn and numpy")
+    if args.model and report.target.endswith(".param") and report.culprits:
+        notes.append(_pytorch_side(args, report))
     used = args.inputs or args.ladder or args.forecast or report.target.endswith(".param")
     if args.model and not used:
         notes.append(
             "--model was not needed: a bundle brings its reference (--inputs and --ladder run the model)"
         )
     return notes
+
+
+def _pytorch_side(args: argparse.Namespace, report: VerifyReport) -> str:
+    """Say where the PyTorch model would be mended, where that is what differs from a file that is right."""
+    from edgekit.report.verify_words import culprits_of, place
+
+    sources = [layer.source for layer in culprits_of(report) if layer.source is not None]
+    names = (", ".join(filter(None, (each.module, place(each, Path.cwd())))) for each in sources)
+    places = list(dict.fromkeys(name for name in names if name))
+    shown = "; ".join(places[:_MOST_PLACES]) + (" and others" if len(places) > _MOST_PLACES else "")
+    inputs = "".join(f" --input {shlex.quote(text)}" for text in args.input)
+    command = f"edgekit diff {shlex.quote(report.target)} {shlex.quote(args.model)}{inputs}"
+    return f"to mend the PyTorch side{f' ({shown})' if shown else ''}: {command}"
 
 
 def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from edgekit.alignment.model import Alignment
+from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.graph import Layer
 from edgekit.verifier.attribution import Attribution, attribute
@@ -17,6 +18,8 @@ from edgekit.verifier.remedy import find_remedies
 from edgekit.verifier.run import Artefact
 
 _MOST_EXPLAINED = 16
+_WEIGHTED = ("convolution", "addmm", "mm", "bmm", "linear")
+_ARITHMETIC = ("add", "sub", "rsub", "mul", "div", "pow")
 
 
 def explain(
@@ -44,7 +47,12 @@ def explain(
     layers = tuple(
         replace(
             layer,
-            why=_why(artefact.graph.layers[layer.index], found.get(layer.index), mended.get(layer.index)),
+            why=_why(
+                artefact.graph.layers[layer.index],
+                found.get(layer.index),
+                mended.get(layer.index),
+                _before_weights(alignment.layers[layer.index]),
+            ),
             remedy=mended.get(layer.index),
         )
         for layer in verdict.layers
@@ -70,7 +78,7 @@ def _attributions(
     ]
 
 
-def _why(layer: Layer, found: Attribution | None, remedy: str | None) -> str | None:
+def _why(layer: Layer, found: Attribution | None, remedy: str | None, missing: str | None) -> str | None:
     """Return the sentences, without the first one's capital and the last one's full stop."""
     if found is None:
         return None
@@ -86,9 +94,25 @@ def _why(layer: Layer, found: Attribution | None, remedy: str | None) -> str | N
         at_fault = f"its {_parts_of(layer)} are at fault"
         zeros = ", and all of its biases are zero" if zero_bias(layer) else ""
         parts.append(f"it is wrong whichever kernel of ncnn computes it: {at_fault}{zeros}")
+    if missing is not None and not found.blamed:
+        parts.append(missing)
     if not parts:
         return None
     return ". ".join([parts[0], *(part[:1].upper() + part[1:] for part in parts[1:])])
+
+
+def _before_weights(entry: LayerAlignment) -> str | None:
+    """Name the arithmetic of the model that stands before a layer's weights and has no layer of its own."""
+    operations = [(each, each.op.rpartition(".")[2]) for each in entry.operations]
+    heavy = next((at for at, (_, name) in enumerate(operations) if name in _WEIGHTED), 0)
+    missing = [(each, name) for each, name in operations[:heavy] if name in _ARITHMETIC]
+    if not missing:
+        return None
+    source = missing[0][0]
+    names = ", ".join(dict.fromkeys(name for _, name in missing))
+    where = "" if source.file is None else f" at {Path(source.file).name}:{source.line}"
+    lack = "have no layers" if len(missing) > 1 else "has no layer"
+    return f"the model's {names}{where} {lack} in the .param: edgekit diff shows whether more is missing"
 
 
 def _parts_of(layer: Layer) -> str:

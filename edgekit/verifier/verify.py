@@ -13,13 +13,14 @@ from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
 from edgekit.bundle import PARAM_FILE, Bundle, open_bundle, read_graph
 from edgekit.devices import Device, open_device
-from edgekit.errors import UserError, did_you_mean
+from edgekit.errors import FormatError, UserError, did_you_mean
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.explain import explain
 from edgekit.verifier.foreign import Foreign, align_foreign, is_foreign
 from edgekit.verifier.inputs import NamedInputs, read_inputs
 from edgekit.verifier.judge import Judge, report
+from edgekit.verifier.mismatch import comparison, explained, first_difference
 from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.reference import make_reference
 from edgekit.verifier.repro import write_repro
@@ -69,7 +70,10 @@ def verify(
         foreign = align_foreign(Path(bundle), where, model, checkpoint, input_specs)
         return _verify_foreign(foreign, where, precision, threads, repro)
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
-    graph = read_graph(opened)
+    try:
+        graph = read_graph(opened)
+    except FormatError as error:
+        raise explained(opened, error) from None
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened)
     warnings = changes(opened)
@@ -193,9 +197,11 @@ def check_matches(graph: Graph, alignment: Alignment, bundle: Bundle) -> None:
         not set(entry.outputs) <= set(layer.outputs)
         for entry, layer in zip(alignment.layers, graph.layers, strict=True)
     ):
+        first = first_difference(graph, alignment)
         raise UserError(
-            f"the layers of '{bundle.path / PARAM_FILE}' are not those that alignment.json describes",
-            "export the model again, or compare the two with: edgekit diff",
+            f"the layers of '{bundle.path / PARAM_FILE}' are not those that alignment.json describes"
+            + (f": {first}" if first else ""),
+            f"export the model again, or see every change with: {comparison(bundle)}",
         )
 
 

@@ -130,7 +130,7 @@ def test_files_of_other_make_are_refused_for_a_reason(
         (["net.ncnn.param"], "says nothing of its PyTorch model", "name it with: --model SPEC"),
         (["net.ncnn.bin"], "net.ncnn.param' says nothing of its PyTorch model", "--model SPEC"),
         (["lost.param", "--model", "nets.py:Net"], "no file", "lie beside each other"),
-        (["net.py"], "net.py' is a file and no bundle", "edgekit export"),
+        (["net.py"], "net.py' is a file and no bundle", "net.py:CLASS -o"),
         ([""], "is not a bundle", f"name the .param itself: {tmp_path}/net.ncnn.param"),
     ):
         target, *options = arguments

@@ -63,6 +63,22 @@ def test_an_alignment_is_one_of_its_param(copy: Path, change: Change) -> None:
         edgekit.verify(copy)
 
 
+def test_the_first_layer_that_differs_is_named(copy: Path) -> None:
+    param = copy / "model.ncnn.param"
+    first = next(layer for layer in ncnn.read(param).layers if layer.type == "InnerProduct")
+    param.write_text(param.read_text().replace("InnerProduct ", "Softmax      "))
+    with pytest.raises(UserError, match=f"layer '{first.name}' is Softmax, was InnerProduct"):
+        edgekit.verify(copy)
+
+
+def test_the_layer_whose_weights_no_longer_fit_is_named(copy: Path) -> None:
+    param = copy / "model.ncnn.param"
+    param.write_text(param.read_text().replace("0=16 1=1 ", "0=8 1=1 ").replace(" 6=256", " 6=128"))
+    said = r"layer 'conv_\d' declares 128 weights, and at the export it had 256"
+    with pytest.raises(FormatError, match=said):
+        edgekit.verify(copy)
+
+
 def test_an_input_that_is_not_finite_fails_with_all_that_follows(copy: Path) -> None:
     """The reference was changed after the export, which is said beside the verdict."""
     path = copy / "reference.npz"

@@ -106,3 +106,6 @@ def test_an_input_that_only_the_model_normalises(
     (culprit,) = [layer for layer in report.layers if layer.status == "fail"]
     assert culprit.remedy is not None
     assert culprit.remedy.startswith(said)
+    assert culprit.why is not None
+    assert f"he model's mul, add at {Path(__file__).name}:" in culprit.why
+    assert "have no layers in the .param" in culprit.why
