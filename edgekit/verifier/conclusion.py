@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.graph import Graph
 from edgekit.verifier.model import LayerResult, Status
+from edgekit.verifier.refit import OTHER_NORM
 
 _FEWEST = 2
 """Culprits that are needed before what they share says more than each alone."""
@@ -18,16 +19,18 @@ _OTHER_NORM = "it was folded with another eps or other statistics"
 def conclude(layers: Sequence[LayerResult], graph: Graph, alignment: Alignment) -> str | None:
     """Return one sentence on all culprits, without its full stop; None where no one cause is theirs alone.
 
-    Layers that were not compared are neither for nor against it. A culprit that a change of a parameter makes
-    right has a cause of its own.
+    Layers that were not compared are neither for nor against it. A culprit that a change of its own makes
+    right has a cause of its own, unless that change is another norm.
     """
     compared = {layer.index for layer in layers if layer.status is not Status.UNMATCHED}
     culprits = {layer.index for layer in layers if layer.status is Status.FAIL}
-    if len(culprits) < _FEWEST or any(layers[index].remedy is not None for index in culprits):
+    remedies = [layers[index].remedy for index in culprits]
+    norms = all(each is None or each.endswith(OTHER_NORM) for each in remedies)
+    if len(culprits) < _FEWEST or not norms:
         return None
     weighted = {index for index in compared if graph.layers[index].weights}
     normed = {index for index in weighted if _holds_norm(alignment.layers[index])}
-    if culprits == weighted:
+    if culprits == weighted and not any(remedies):
         words = "every compared layer that has weights is wrong and no other"
         if culprits == normed:
             either = f"{_OTHER_CHECKPOINT}, or the BatchNorm was folded with another eps"

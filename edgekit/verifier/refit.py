@@ -29,6 +29,9 @@ _FEWEST_PER_CHANNEL = 8
 """Numbers of an output channel that two constants of its own have to explain."""
 
 _MOST_EQUATIONS = 20_000
+OTHER_NORM = ", as of a norm folded otherwise"
+"""How the words of a remedy end that gives each output channel a factor of its own."""
+
 _FLOAT32 = 0
 """The tag of weights that are stored as float32."""
 
@@ -185,7 +188,7 @@ def _factor_per_channel(fit: _Fit) -> Iterator[Variant]:
     sizes = (-1, *(1,) * (fit.weight.ndim - 1))
     ranges = f"{factor.min():.4g} to {factor.max():.4g}"
     words = f"each output channel's weights times a factor of its own ({ranges}) and another bias"
-    yield _refitted(fit, fit.weight * factor.reshape(sizes), bias, f"{words}, as of a norm folded otherwise")
+    yield _refitted(fit, fit.weight * factor.reshape(sizes), bias, f"{words}{OTHER_NORM}")
 
 
 def _plus(shift: float) -> str:

@@ -14,27 +14,10 @@ from edgekit.graph import Layer
 from edgekit.report.verify_text import verify_text
 from edgekit.verifier import VerifyReport
 
-
-@pytest.fixture
-def reweighted(bundle: Path, tmp_path: Path) -> Callable[[tuple[int, ...]], VerifyReport]:
-    """Verify the bundle with other numbers in its n-th layers that have weights, as of another training."""
-
-    def verify(which: tuple[int, ...]) -> VerifyReport:
-        target = tmp_path / "other"
-        shutil.copytree(bundle, target)
-        param, weights = target / "model.ncnn.param", target / "model.ncnn.bin"
-        graph = ncnn.read(param, weights)
-        weighted = [index for index, layer in enumerate(graph.layers) if layer.weights]
-        layers = list(graph.layers)
-        for each in which:
-            layers[weighted[each]] = _trained_again(layers[weighted[each]])
-        ncnn.write(dataclasses.replace(graph, layers=tuple(layers)), param, weights)
-        return edgekit.verify(target)
-
-    return verify
+_NORM = "these, and only these, hold a folded BatchNorm: it was folded with another eps or other statistics"
 
 
-def _trained_again(layer: Layer) -> Layer:
+def trained_again(layer: Layer) -> Layer:
     random = np.random.default_rng(3)
     return dataclasses.replace(
         layer,
@@ -45,6 +28,37 @@ def _trained_again(layer: Layer) -> Layer:
             for weight in layer.weights
         ),
     )
+
+
+def folded_otherwise(layer: Layer) -> Layer:
+    """Scale every output channel by a factor of its own, as another eps of a BatchNorm does."""
+    factor = np.linspace(0.9, 1.1, len(layer.weights[0].data), dtype=np.float32)
+    return dataclasses.replace(
+        layer,
+        weights=tuple(
+            dataclasses.replace(weight, data=weight.data * factor.reshape(-1, *(1,) * (weight.data.ndim - 1)))
+            for weight in layer.weights
+        ),
+    )
+
+
+@pytest.fixture
+def reweighted(bundle: Path, tmp_path: Path) -> Callable[..., VerifyReport]:
+    """Verify the bundle with other numbers in its n-th layers that have weights, as of another training."""
+
+    def verify(which: tuple[int, ...], change: Callable[[Layer], Layer] = trained_again) -> VerifyReport:
+        target = tmp_path / "other"
+        shutil.copytree(bundle, target, dirs_exist_ok=True)
+        param, weights = target / "model.ncnn.param", target / "model.ncnn.bin"
+        graph = ncnn.read(param, weights)
+        weighted = [index for index, layer in enumerate(graph.layers) if layer.weights]
+        layers = list(graph.layers)
+        for each in which:
+            layers[weighted[each]] = change(layers[weighted[each]])
+        ncnn.write(dataclasses.replace(graph, layers=tuple(layers)), param, weights)
+        return edgekit.verify(target)
+
+    return verify
 
 
 def test_every_layer_with_weights_and_no_other_is_another_checkpoint(reweighted) -> None:
@@ -59,9 +73,8 @@ def test_every_layer_with_weights_and_no_other_is_another_checkpoint(reweighted)
 
 
 def test_the_layers_with_a_folded_batchnorm_and_no_other(reweighted) -> None:
-    assert reweighted((0, 1)).conclusion == (
-        "these, and only these, hold a folded BatchNorm: it was folded with another eps or other statistics"
-    )
+    for change in (trained_again, folded_otherwise):
+        assert reweighted((0, 1), change).conclusion == _NORM
 
 
 def test_culprits_that_share_nothing_get_no_conclusion(reweighted) -> None:
