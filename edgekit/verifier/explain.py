@@ -18,6 +18,7 @@ from edgekit.verifier.remedy import find_remedies
 from edgekit.verifier.run import Artefact
 
 _MOST_EXPLAINED = 16
+_ELEMENTWISE = ("UnaryOp", "BinaryOp")
 _WEIGHTED = ("convolution", "addmm", "mm", "bmm", "linear")
 _ARITHMETIC = ("add", "sub", "rsub", "mul", "div", "pow")
 
@@ -83,7 +84,8 @@ def _why(layer: Layer, found: Attribution | None, remedy: str | None, missing: s
     if found is None:
         return None
     seen = found.diagnosis
-    if found.blamed and seen is not None:  # a guess at parameters would contradict the path
+    elementwise = layer.type in _ELEMENTWISE  # has no activation, window or bias to guess at
+    if seen is not None and (found.blamed or elementwise):  # a guess at parameters would contradict the path
         seen = without_guess(seen)
     parts = [] if seen is None else [seen]
     if found.blamed:

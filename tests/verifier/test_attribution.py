@@ -12,6 +12,7 @@ import pytest
 import edgekit
 from edgekit.devices import Device, DeviceInfo, Reply, open_device
 from edgekit.verifier import LayerResult, VerifyReport
+from edgekit.verifier.diagnosis import without_guess
 
 Wrong = Callable[[Mapping[str, Any], str], bool]
 """Of a request and a tensor `CASE:BLOB` of its reply: is it computed by the faulty path?"""
@@ -116,3 +117,11 @@ def test_an_output_that_differs_between_two_runs_is_a_finding(bundle: Path) -> N
     report = edgekit.verify(bundle, device=FaultyDevice(lambda _, key: ".again:" in key))
     assert not report.passed
     assert report.warnings == ("output blob 'out0' differs between two runs of the same input",)
+
+
+def test_a_path_to_blame_leaves_no_guess_at_parameters() -> None:
+    assert without_guess("only the outer 2 pixels on each side differ: the padding's value or mode") == (
+        "only the outer 2 pixels on each side differ"
+    )
+    assert without_guess("an activation is missing or has other bounds: the reference lies in [0, 6]") is None
+    assert without_guess("only channels 3, 4 of 16 differ") == "only channels 3, 4 of 16 differ"
