@@ -25,6 +25,9 @@ _TYPES = (*_CONVOLUTIONS, *_TRANSPOSED, "InnerProduct")
 _MOST_INPUTS = 4
 """Input channels that are told apart: those of images."""
 
+_MOST_PRODUCTS = 1 << 24
+"""Numbers of all input channels' own convolutions: of larger ones none is tried."""
+
 _FEWEST_PER_CHANNEL = 8
 """Numbers of an output channel that two constants of its own have to explain."""
 
@@ -232,6 +235,8 @@ def _products(fit: _Fit, given: Array) -> Array | None:
     number = params.integer
     pads = [(number("pad_top"), number("pad_bottom")), (number("pad_left"), number("pad_right"))]
     if given.ndim != 3 or not 1 < given.shape[0] <= _MOST_INPUTS or min(map(min, pads)) < 0:
+        return None
+    if given.shape[0] * fit.product.size > _MOST_PRODUCTS:
         return None
     down, right = number("dilation_h"), number("dilation_w")
     reach = (down * (number("kernel_h") - 1) + 1, right * (number("kernel_w") - 1) + 1)

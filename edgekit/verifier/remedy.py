@@ -112,6 +112,7 @@ def _refits(
     culprits: Mapping[int, int],
 ) -> Iterator[_Trial]:
     """Other weights for the culprits that no other parameter makes right, from what they gave unchanged."""
+    left = _MOST_BYTES
     for trial in trials:
         actual = tensors.get(f"{trial.name}:{trial.name}")
         if trial.variant.words != _UNCHANGED or actual is None:
@@ -119,6 +120,9 @@ def _refits(
         layer, (blob,) = trial.variant.layer, trial.entry.outputs
         blobs = samples[culprits[trial.entry.index]].blobs
         for count, variant in enumerate(refits(layer, blobs[layer.inputs[0]], actual, blobs[blob])):
+            left -= sum(weight.data.nbytes for weight in variant.layer.weights)
+            if left < 0:
+                return
             yield _Trial(f"{trial.entry.index}r{count}", trial.entry, variant)
 
 
