@@ -15,7 +15,7 @@ import numpy as np
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.model import Alignment
 from edgekit.graph import Graph, Layer
-from edgekit.numerics.floors import Noise, largest
+from edgekit.numerics.floors import Noise, largest, of_softmax
 from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Trace
 
 _JITTER_SEED = 20240  # any constant: the same bundle must come out of the same export
@@ -78,9 +78,20 @@ def layer_noise(
         reference = flow.trace.values[value]
         rounding, conditioning = errors.get(value, (0.0, 0.0))
         found[value] = Noise(
-            rounding, conditioning, largest(reference), _terms(layer, flow, sources, reference)
+            rounding,
+            max(conditioning, _least(layer, flow, sources, reference)),
+            largest(reference),
+            _terms(layer, flow, sources, reference),
         )
     return found
+
+
+def _least(layer: Layer, flow: Flow, sources: Sequence[int], reference: Array) -> float:
+    """The conditioning that is known without a measurement."""
+    given = [flow.trace.values[source] for source in sources]
+    if layer.type != "Softmax" or len(given) != 1 or given[0].shape != reference.shape:
+        return 0.0
+    return of_softmax(given[0], reference)
 
 
 def _exact(trace: Trace, layer: Layer, value: int) -> Noise:

@@ -11,6 +11,9 @@ E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once do
                              that subtracts large numbers (a norm over nearly constant input) amplifies
                              every earlier rounding by this, whoever did it. CONDITIONING allows for BN
                              folding, which rounds each weight and bias once or twice more.
+E_c of a softmax p of x      is at least u/2 max p_i (|x_i| (1 - p_i) + sum_{j != i} p_j |x_j|), half of what
+                             the worst rounding of x does to it. Where logits are large, few rows move at all,
+                             and one draw of E_c may miss them.
 2 u sqrt(N) max|y|           a plain float32 sum of N like terms random-walks by u sqrt(N) of its result
                              (Higham, Accuracy and Stability of Numerical Algorithms, ch. 4): poolings
                              and norms, whose E_t PyTorch keeps small by summing in blocks or in double.
@@ -22,7 +25,9 @@ E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once do
                              Winograd kernels sum transformed inputs that cancel: measured on a Cortex-A76's
                              kernels, 5 to 8 times the error of the direct ones, hence WINOGRAD.
 
-2^-24                       the step of fp16's subnormal numbers: what is below cannot be told apart at all.
+max(2^-24, min(2^-14, max|y|))  fp16 fades out: its subnormal numbers are steps of 2^-24, and ncnn's scalar
+                             conversion (`float32_to_float16`, which takes what is left of a row when the
+                             vectors are through) makes everything below the smallest normal number zero.
 
 Layers that only move numbers, ReLU and clip are exact: their floor is 0.
 
@@ -45,8 +50,11 @@ Array = npt.NDArray[Any]
 UNITS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "fp16-storage": 2.0**-11, "bf16": 2.0**-8}
 """Unit of rounding (half the spacing of numbers near 1) of each precision."""
 
-LEAST = {"fp32": 0.0, "fp16": 2.0**-24, "fp16-storage": 2.0**-24, "bf16": 0.0}
-"""Distance between the smallest numbers of each precision: below 2^-14 fp16 has fewer bits and then none."""
+SMALLEST = {"fp32": 0.0, "fp16": 2.0**-14, "fp16-storage": 2.0**-14, "bf16": 0.0}
+"""The smallest normal number of a half precision that fades out above float32: what is below may become 0."""
+
+STEP = {"fp32": 0.0, "fp16": 2.0**-24, "fp16-storage": 2.0**-24, "bf16": 0.0}
+"""Distance between the numbers below `SMALLEST`, where they are kept."""
 
 SUMS_IN_FP16 = "fp16"
 """The precision whose sums are rounded to 11 bits after every step."""
@@ -89,7 +97,7 @@ def floor(noise: Noise, precision: str = "fp32", sums: Sums | None = None) -> fl
         return 0.0
     u32, u = UNITS["fp32"], UNITS[precision]
     if noise.exact:
-        return max(u * noise.peak, LEAST[precision])
+        return max(u * noise.peak, _faded(noise, precision))
     stored = UNITS["fp32" if sums is None else sums.weights]
     return max(
         ACCUMULATION * max(noise.rounding, u32 * noise.peak),
@@ -97,8 +105,13 @@ def floor(noise: Noise, precision: str = "fp32", sums: Sums | None = None) -> fl
         2 * u32 * float(np.sqrt(noise.terms)) * noise.peak,
         _of_results(precision) * u * noise.peak,
         0.0 if sums is None or precision != SUMS_IN_FP16 else _of_fp16_sums(noise, sums),
-        LEAST[precision],
+        _faded(noise, precision),
     )
+
+
+def _faded(noise: Noise, precision: str) -> float:
+    """What is lost of numbers too small for the precision: at most the largest of them, all of it."""
+    return max(STEP[precision], min(SMALLEST[precision], noise.peak))
 
 
 def _of_results(precision: str) -> float:
@@ -114,6 +127,21 @@ def _of_fp16_sums(noise: Noise, sums: Sums) -> float:
     if not sums.winograd:
         return walked
     return WINOGRAD * max(walked, CONDITIONING * noise.conditioning * u / UNITS["fp32"])
+
+
+def of_softmax(x: Array, y: Array) -> float:
+    """Return the least E_c of a softmax: `x` its input, `y` its result of the same shape.
+
+    The axis is the one along which `y` adds up to one; 0.0 where there is none.
+    """
+    x, y = np.abs(x, dtype=np.float64), y.astype(np.float64)
+    found = [0.0]
+    for axis in range(y.ndim):
+        if not np.allclose(y.sum(axis), 1.0, atol=1e-3):
+            continue
+        mean = (y * x).sum(axis, keepdims=True)
+        found.append(UNITS["fp32"] * largest(y * (x * (1 - y) + mean - y * x)) / 2)
+    return max(found)
 
 
 def largest(array: Array) -> float:

@@ -3,7 +3,8 @@
     selftest/message.json, tensors.bin   a request for the worker (`edgekit.worker.protocol`): the cases of
                                          `edgekit verify`, and every reference tensor, once
     selftest.json                        edgekit.selftest/1: layers with their sources, and for each sample
-                                         and blob the key of its reference, its scale and its floors
+                                         and blob the key of its reference, its scale and its floors; by
+                                         precision, below what zeros say nothing
 
 A phone runs the request, compares, and labels by the same floors as `edgekit verify`, without numpy.
 """
@@ -20,7 +21,7 @@ from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.bundle import BIN_FILE, PARAM_FILE, TensorSpec
 from edgekit.graph import Graph
-from edgekit.numerics.floors import floor
+from edgekit.numerics.floors import SMALLEST, floor
 from edgekit.packager.model import SELFTEST_SCHEMA
 from edgekit.runtimes.ncnn import FP32, PRECISIONS, Feed, request
 from edgekit.runtimes.trace import Array, finite_scale
@@ -57,6 +58,7 @@ def write_selftest(
     document = {
         "schema": SELFTEST_SCHEMA,
         "precisions": PRECISIONS,
+        "smallest": SMALLEST,
         "layers": [_layer_json(entry, graph, alignment) for entry in alignment.layers],
         "outputs": [{"name": output.name, "blob": output.blob} for output in outputs],
         "samples": expected,

@@ -16,7 +16,7 @@ from edgekit.repairer.masking import Masked, carried_alignment, carried_samples,
 from edgekit.repairer.model import Keep, Trial
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
 from edgekit.verifier.alone import failing_alone
-from edgekit.verifier.limits import Limits
+from edgekit.verifier.limits import Limits, is_above
 from edgekit.verifier.run import Artefact
 
 Masks = Mapping[int, Keep]
@@ -95,9 +95,7 @@ class Prober:
             for number, sample in enumerate(self.samples):
                 array = reply.tensors.get(f"{number}:{blob}")
                 limit = self._limits.propagated(blob, number)
-                found = None if array is None else compare(array, sample.blobs[blob])
-                bad = found is None or found.metrics is None or found.finding is not None
-                if bad or (found is not None and found.metrics and found.metrics.max_abs > limit):
+                if array is None or is_above(compare(array, sample.blobs[blob]), limit, artefact.precision):
                     failing.append(blob)
                     break
         return tuple(failing)

@@ -9,7 +9,7 @@ from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.numerics.metrics import Array, compare
 from edgekit.runtimes.ncnn import FP32, PRECISIONS, Case, Feed, run_cases
-from edgekit.verifier.limits import Limits
+from edgekit.verifier.limits import Limits, is_above
 from edgekit.verifier.run import Artefact
 
 Answer = Mapping[str, Array | None]
@@ -57,15 +57,11 @@ def failing_alone(
         answers = run_alone(artefact, alignment, sample, layers, options, artefact.threads)
         for layer, answer in zip(layers, answers, strict=True):
             if any(
-                _fails(array, sample.blobs[blob], limits.isolated(blob, number))
+                array is None
+                or is_above(
+                    compare(array, sample.blobs[blob]), limits.isolated(blob, number), artefact.precision
+                )
                 for blob, array in answer.items()
             ):
                 failing.add(layer.index)
     return frozenset(failing)
-
-
-def _fails(array: Array | None, reference: Array, limit: float) -> bool:
-    comparison = None if array is None else compare(array, reference)
-    if comparison is None or comparison.metrics is None or comparison.finding is not None:
-        return True
-    return comparison.metrics.max_abs > limit

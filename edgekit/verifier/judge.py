@@ -17,8 +17,8 @@ import numpy as np
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.numerics.floors import floor
-from edgekit.numerics.metrics import Comparison, Finding
-from edgekit.verifier.limits import Limits
+from edgekit.numerics.metrics import Finding
+from edgekit.verifier.limits import Limits, is_above, is_worthless
 from edgekit.verifier.model import (
     Label,
     LayerResult,
@@ -122,7 +122,7 @@ class Judge:
     def _excess(self, blob: str, number: int) -> float:
         comparison = self.measurements.samples[number][blob].isolated
         limit = self._floor(blob, number)
-        if comparison.metrics is None:
+        if comparison.metrics is None or is_worthless(comparison, self.precision):
             return math.inf
         error = comparison.metrics.max_abs
         return error / limit if limit > 0 else (0.0 if error == 0 else math.inf)
@@ -132,7 +132,7 @@ class Judge:
 
     def _isolated_fails(self, blob: str, number: int) -> bool:
         comparison = self.measurements.samples[number][blob].isolated
-        return _above(comparison, self._floor(blob, number))
+        return is_above(comparison, self._floor(blob, number), self.precision)
 
     def _scaled(self, entry: LayerAlignment) -> ScaledResult | None:
         """The layer on its scaled input: the worst of the samples."""
@@ -148,7 +148,7 @@ class Judge:
         results = [
             ScaledResult(
                 factor,
-                Status.FAIL if _above(comparison, limit) else Status.PASS,
+                Status.FAIL if is_above(comparison, limit, self.precision) else Status.PASS,
                 comparison.metrics,
                 limit,
                 comparison.finding,
@@ -161,8 +161,10 @@ class Judge:
         """Whether a blob carries an error in the whole run, on any sample."""
         if blob not in self._dirty:
             self._dirty[blob] = any(
-                _above(
-                    self.measurements.samples[number][blob].propagated, self._limits.propagated(blob, number)
+                is_above(
+                    self.measurements.samples[number][blob].propagated,
+                    self._limits.propagated(blob, number),
+                    self.precision,
                 )
                 for number in range(len(self.samples))
             )
@@ -206,12 +208,6 @@ class Judge:
     def _output_excess(self, blob: str, number: int) -> float:
         metrics = self.measurements.samples[number][blob].propagated.metrics
         return math.inf if metrics is None else metrics.max_abs
-
-
-def _above(comparison: Comparison, limit: float) -> bool:
-    if comparison.metrics is None:
-        return True
-    return comparison.finding is not None or comparison.metrics.max_abs > limit
 
 
 def _relative(measured: BlobMeasurement) -> float | None:

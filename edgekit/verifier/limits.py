@@ -9,7 +9,8 @@ from types import MappingProxyType
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
 from edgekit.graph import Graph
-from edgekit.numerics.floors import Sums, floor
+from edgekit.numerics.floors import SMALLEST, Sums, floor
+from edgekit.numerics.metrics import Comparison, Finding
 from edgekit.verifier.storage import narrowest
 from edgekit.verifier.terms import sums_of
 
@@ -53,3 +54,19 @@ class Limits:
                 sums = sums_of(self._graph.layers[entry.index], entry, self._samples[0], self.stored)
                 self._summed.update(dict.fromkeys(entry.outputs, sums))
         return self._summed.get(blob, Sums())
+
+
+def is_above(comparison: Comparison, limit: float, precision: str) -> bool:
+    """Whether a blob is further off than `limit`, or worthless whatever its distance."""
+    return is_worthless(comparison, precision) or (
+        comparison.metrics is not None and comparison.metrics.max_abs > limit
+    )
+
+
+def is_worthless(comparison: Comparison, precision: str) -> bool:
+    """Whether the numbers say nothing; zeros do where the reference is too small for the precision."""
+    if comparison.metrics is None:
+        return True
+    if comparison.finding is Finding.ALL_ZERO:  # then max_abs is the reference's peak
+        return comparison.metrics.max_abs >= SMALLEST[precision]
+    return comparison.finding is not None

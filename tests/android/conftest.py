@@ -5,14 +5,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from torch import nn
 
 import edgekit
+from edgekit.bundle import BIN_FILE, PARAM_FILE
 from edgekit.devices.cache import locked
 from edgekit.devices.setup.native import build_ncnn
 from edgekit.errors import UserError
+from edgekit.formats import ncnn
 from edgekit.packager import pack
 from tests.android.toolbox import APP, DRIVER, JSON_JAR, Jvm, java_files, javac
 
@@ -32,16 +37,16 @@ def jni_library() -> Path:
     Kept where ncnn itself is kept, under a name made of its sources: half a minute of compiling, once.
     """
     try:
-        ncnn = build_ncnn("host")
+        built = build_ncnn("host")
     except UserError as error:  # a compiler or CMake is missing
         pytest.skip(str(error))
     sources = [path for room in ("core", "jni") for path in sorted((APP / room).rglob("*")) if path.is_file()]
-    digest = hashlib.sha256(ncnn.name.encode() + b"".join(path.read_bytes() for path in sources))
-    build = ncnn.parent / f"jni-host-{digest.hexdigest()[:16]}"
+    digest = hashlib.sha256(built.name.encode() + b"".join(path.read_bytes() for path in sources))
+    build = built.parent / f"jni-host-{digest.hexdigest()[:16]}"
     library = build / "libedgekit_jni.so"
-    with locked(ncnn.parent):
+    with locked(built.parent):
         if not library.is_file():
-            settings = [f"-Dncnn_DIR={ncnn}/lib/cmake/ncnn", "-DCMAKE_BUILD_TYPE=Release"]
+            settings = [f"-Dncnn_DIR={built}/lib/cmake/ncnn", "-DCMAKE_BUILD_TYPE=Release"]
             _run(["cmake", "-S", APP / "jni", "-B", build, *settings])
             _run(["cmake", "--build", build, "-j2", "--target", "edgekit_jni"])
     return library
@@ -70,13 +75,28 @@ def jvm(plain_jvm: Jvm, jni_library: Path) -> Jvm:
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three small nets: a picture's, a sound's with states, and the picture's with two channels swapped."""
+    """Three small nets: a picture's, a sound's with states, and the picture's with two channels swapped.
+
+    And one that gives nothing but zeros for numbers near 1e-9.
+    """
     folder = tmp_path_factory.mktemp("bundles")
     edgekit.export("mobilenet_v2:resolution=96,width=0.35,classes=10", folder / "picture")
     edgekit.export("gtcrn_stream", folder / "sound")
     script = APP.parent / "benchmarks" / "break_bundle.py"
     subprocess.run([sys.executable, script, folder / "picture", folder / "broken"], check=True)
+    _faint(folder / "faint")
     return folder
+
+
+def _faint(bundle: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Tanh(), nn.Conv2d(4, 4, 1, bias=False))
+    nn.init.uniform_(net[2].weight, 1e-10, 1e-9)
+    edgekit.export(net, bundle, inputs={"input": (1, 3, 4, 4)})
+    param, weights = bundle / PARAM_FILE, bundle / BIN_FILE
+    graph = ncnn.read(param, weights)
+    last = graph.layers[-1]
+    silent = tuple(replace(each, data=np.zeros_like(each.data)) for each in last.weights)
+    ncnn.write(replace(graph, layers=(*graph.layers[:-1], replace(last, weights=silent))), param, weights)
 
 
 @pytest.fixture(scope="session")
@@ -85,4 +105,4 @@ def assets(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     app = tmp_path_factory.mktemp("app")
     (app / "app").mkdir()
     shutil.copy(APP / "settings.gradle.kts", app)
-    return pack([bundles / name for name in ("picture", "sound", "broken")], app).folder
+    return pack([bundles / name for name in ("picture", "sound", "broken", "faint")], app).folder

@@ -14,7 +14,12 @@ from tests.android.toolbox import Jvm, need_java
 
 pytestmark = [need_java, pytest.mark.slow]
 
-NOT_ON_A_PHONE = {"attribution", "remedy", "why"}  # found by running culprits again, on the host
+NOT_ON_A_PHONE = {
+    "attribution",
+    "conclusion",
+    "remedy",
+    "why",
+}  # found by running culprits again, on the host
 
 
 def _same(found: Any, wanted: Any, where: str) -> None:
@@ -33,20 +38,25 @@ def _same(found: Any, wanted: Any, where: str) -> None:
         assert found == wanted, where
 
 
-@pytest.mark.parametrize("name", ["picture", "broken", "sound"])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("picture", "fp32"), ("broken", "fp32"), ("sound", "fp32"), ("faint", "fp32"), ("faint", "fp16")],
+)
 def test_the_judge_in_java_gives_the_document_of_verify(
-    plain_jvm: Jvm, assets: Path, bundles: Path, name: str
+    plain_jvm: Jvm, assets: Path, bundles: Path, name: str, precision: str
 ) -> None:
     """On the very same answers of ncnn, those of the Python worker, every number is the same."""
     import sys
 
     worker = [sys.executable, str(WORKER_FOLDER)]
-    found = plain_jvm.run(worker, "verify", assets, name, "fp32", 1)
-    wanted = schema.to_json(edgekit.verify(bundles / name).to_json())
+    found = plain_jvm.run(worker, "verify", assets, name, precision, 1)
+    wanted = schema.to_json(edgekit.verify(bundles / name, precision=precision).to_json())
     for document in (found, wanted):
         document.pop("device")
         document.pop("target")
     _same(found, wanted, name)
+    if name == "faint":
+        assert found["verdict"] == {"fp32": "fail", "fp16": "pass"}[precision]
 
 
 @pytest.mark.parametrize("name", ["picture", "broken"])

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from edgekit.numerics.floors import ACCUMULATION, CONDITIONING, UNITS, Noise, Sums, floor, largest
+from edgekit.numerics.floors import (
+    ACCUMULATION,
+    CONDITIONING,
+    SMALLEST,
+    UNITS,
+    Noise,
+    Sums,
+    floor,
+    largest,
+    of_softmax,
+)
 
 U = UNITS["fp32"]
 
@@ -25,6 +35,21 @@ def test_what_only_moves_numbers_has_no_floor_in_float32() -> None:
     exact = Noise(0.0, 0.0, 3.0, exact=True)
     assert floor(exact) == 0.0
     assert floor(exact, "bf16") == pytest.approx(3.0 * UNITS["bf16"]), "stored once, rounded once"
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("precision", ["fp16", "fp16-storage"])
+def test_numbers_too_small_for_fp16_may_be_lost_and_no_more(precision: str, exact: bool) -> None:
+    """ncnn's scalar conversion gives 0 for what is below the smallest normal number of fp16."""
+    assert SMALLEST[precision] == np.finfo(np.float16).smallest_normal
+
+    def of(peak: float) -> float:
+        return floor(Noise(0.0, 0.0, peak, exact=exact), precision)
+
+    assert of(2e-16) == 2.0**-24, "the smallest number that fp16 has"
+    assert of(3e-5) == 3e-5, "all of it"
+    assert of(1e-3) == SMALLEST[precision], "what is smaller than that, of larger numbers"
+    assert of(4.0) < 4.0 * 8e-3, "and nothing is added where the unit of rounding is larger"
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp16-storage", "bf16"])
@@ -59,6 +84,23 @@ def test_rounded_weights_stay_below_the_floor_of_their_storage() -> None:
     noise = Noise(0.0, largest(moved - y), largest(y))
     error = largest(x @ w.astype(np.float16).astype(np.float64) - y)
     assert floor(noise) < error < floor(noise, "fp32", Sums(weights="fp16")) < 30 * error
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_softmax_of_large_logits_stays_below_its_floor_in_fp16(seed: int) -> None:
+    """Logits near 1000 are rounded by up to a quarter: ncnn's result moves by what rounding x once does."""
+    random = np.random.default_rng(seed)
+    x = 400 * random.standard_normal((72, 9))
+    x[:3, 1] = x[:3].max(1) + random.uniform(-1, 1, 3)  # the few rows in which anything moves
+
+    def softmax(x: np.ndarray) -> np.ndarray:
+        y = np.exp(x - x.max(1, keepdims=True))
+        return np.asarray(y / y.sum(1, keepdims=True))
+
+    y = softmax(x)
+    error = largest(softmax(x.astype(np.float16).astype(np.float64)) - y)
+    assert error < floor(Noise(0.0, of_softmax(x, y), 1.0), "fp16") < 0.7
+    assert of_softmax(x, 2 * y) == 0.0, "no axis adds up to one"
 
 
 def test_the_largest_of_what_is_finite() -> None:

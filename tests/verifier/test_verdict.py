@@ -181,6 +181,21 @@ def test_nothing_but_zeros_is_a_finding(branches: Path, clean: VerifyReport, tmp
     assert next(layer for layer in report.layers if layer.name == guilty).finding is Finding.ALL_ZERO
 
 
+def test_zeros_for_numbers_too_small_for_fp16_are_honest_rounding(tmp_path: Path) -> None:
+    """In fp16 zeros say nothing of numbers near 1e-9; in fp32, and of numbers near 1e-3, they do."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.Tanh(), nn.Conv2d(4, 4, 1, bias=False))
+    for size, name in ((1e-9, "faint"), (1e-3, "small")):
+        nn.init.uniform_(net[2].weight, size / 2, size)
+        edgekit.export(net, tmp_path / name, inputs={"input": (1, 3, 4, 4)})
+        graph = ncnn.read(tmp_path / name / "model.ncnn.param", tmp_path / name / "model.ncnn.bin")
+        broken(tmp_path / name, tmp_path / f"{name}_zero", {graph.layers[-1].name: scaled(0.0)})
+    assert edgekit.verify(tmp_path / "faint_zero", precision="fp16").verdict is Status.PASS
+    for name, precision in (("faint_zero", "fp32"), ("small_zero", "fp16")):
+        report = edgekit.verify(tmp_path / name, precision=precision)
+        assert report.culprits == (report.layers[-1].name,), precision
+        assert report.layers[-1].finding is Finding.ALL_ZERO
+
+
 def test_another_shape_is_a_finding(branches: Path, clean: VerifyReport, tmp_path: Path) -> None:
     def wide(layer: Layer) -> Layer:
         return dataclasses.replace(layer, params={**layer.params, "3": 1, "13": 1}, text=None)

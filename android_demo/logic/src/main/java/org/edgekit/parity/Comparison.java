@@ -42,9 +42,17 @@ public final class Comparison {
         return new Comparison(null, finite.nan ? Finding.NAN : Finding.INF);
     }
 
-    /** Whether the two are further apart than {@code limit}, or cannot be compared. */
-    public boolean above(double limit) {
-        return metrics == null || finding != null || metrics.maxAbs > limit;
+    /** Whether the two are further apart than {@code limit}, or the numbers are worthless. */
+    public boolean above(double limit, double smallest) {
+        return worthless(smallest) || metrics.maxAbs > limit;
+    }
+
+    /** Whether the numbers say nothing; zeros do where every reference is below {@code smallest}. */
+    public boolean worthless(double smallest) {
+        if (finding == Finding.ALL_ZERO) {
+            return metrics.maxAbs >= smallest; // it is the reference's peak
+        }
+        return metrics == null || finding != null;
     }
 
     private static Sums sums(Tensor actual, Tensor reference, boolean finiteOnly) {

@@ -20,6 +20,8 @@ public final class Expected {
 
     /** Precision to the ncnn options that make it. */
     public final Map<String, JSONObject> precisions;
+    /** Precision to the number below which zeros say nothing. */
+    public final JSONObject smallest;
     public final List<Layer> layers;
     public final List<Output> outputs;
     public final List<Sample> samples;
@@ -34,6 +36,7 @@ public final class Expected {
             String name = names.next();
             precisions.put(name, options.getJSONObject(name));
         }
+        smallest = json.getJSONObject("smallest");
         layers = Json.each(json.getJSONArray("layers"), Layer::new);
         outputs = Json.each(json.getJSONArray("outputs"), Output::new);
         samples = Json.each(json.getJSONArray("samples"), Sample::new);

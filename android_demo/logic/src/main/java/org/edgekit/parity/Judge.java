@@ -20,12 +20,14 @@ final class Judge {
     private final Expected expected;
     private final Measurements measurements;
     private final String precision;
+    private final double smallest;
     private final Map<String, Boolean> dirty = new HashMap<>();
 
-    Judge(Expected expected, Measurements measurements, String precision) {
+    Judge(Expected expected, Measurements measurements, String precision) throws JSONException {
         this.expected = expected;
         this.measurements = measurements;
         this.precision = precision;
+        this.smallest = expected.smallest.getDouble(precision);
     }
 
     List<LayerVerdict> layers() throws JSONException {
@@ -54,7 +56,7 @@ final class Judge {
         boolean failed = verdict.scaled != null && verdict.scaled.getString("status").equals(Status.FAIL.json());
         for (String blob : layer.judged) {
             for (int number = 0; number < expected.samples.size(); number++) {
-                failed |= measurements.of(number, blob).isolated.above(isolatedFloor(blob, number));
+                failed |= measurements.of(number, blob).isolated.above(isolatedFloor(blob, number), smallest);
             }
         }
         verdict.status = failed ? Status.FAIL : Status.PASS;
@@ -83,8 +85,8 @@ final class Judge {
         }
     }
 
-    private static double excess(Comparison isolated, double floor) {
-        if (isolated.metrics == null) {
+    private double excess(Comparison isolated, double floor) {
+        if (isolated.worthless(smallest)) {
             return Double.POSITIVE_INFINITY;
         }
         double error = isolated.metrics.maxAbs;
@@ -103,7 +105,7 @@ final class Judge {
                 if (found == null) {
                     continue;
                 }
-                boolean failed = found.above(each.floor);
+                boolean failed = found.above(each.floor, smallest);
                 if (first == null || failed) {
                     first =
                             new JSONObject()
@@ -127,7 +129,7 @@ final class Judge {
         if (known == null) {
             boolean found = false;
             for (int number = 0; number < expected.samples.size(); number++) {
-                found |= measurements.of(number, blob).propagated.above(propagatedFloor(blob, number));
+                found |= measurements.of(number, blob).propagated.above(propagatedFloor(blob, number), smallest);
             }
             known = found;
             dirty.put(blob, known);
