@@ -19,6 +19,7 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float64]
 
 _MAX_SWAPS = 512
+_RESAMPLED = 5_000_000  # samples, all resamples together: about a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def mad(samples: Samples) -> float:
 
 
 def median_interval(
-    rounds: Sequence[Samples], *, level: float = 0.95, resamples: int = 1000, seed: int = 0
+    rounds: Sequence[Samples], *, level: float = 0.95, resamples: int | None = None, seed: int = 0
 ) -> Interval:
     """Percentile bootstrap interval of the median of all samples.
 
@@ -84,7 +85,7 @@ def median_interval(
     random = np.random.default_rng(seed)
     medians = [
         np.median(np.concatenate([_draw(checked[index], random) for index in _pick(len(checked), random)]))
-        for _ in range(resamples)
+        for _ in range(resamples or _enough(checked))
     ]
     estimate = float(np.median(np.concatenate(checked)))
     low, high = _tails(np.array(medians), level)
@@ -97,7 +98,7 @@ def ratio_interval(
     *,
     paired: bool = True,
     level: float = 0.95,
-    resamples: int = 1000,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Interval:
     """Percentile bootstrap interval of median(numerator) / median(denominator).
@@ -113,7 +114,7 @@ def ratio_interval(
     estimate = _ratio_of_medians(above, below)
     together = paired and len(above) == len(below)
     ratios = []
-    for _ in range(resamples):
+    for _ in range(resamples or _enough([*above, *below])):
         first = _pick(len(above), random)
         second = first if together else _pick(len(below), random)
         ratios.append(
@@ -159,6 +160,12 @@ def _swaps(count: int, seed: int) -> list[tuple[bool, ...]]:
         return [(False, *rest) for rest in itertools.product((False, True), repeat=count - 1)]
     random = np.random.default_rng(seed)
     return [tuple(bool(bit) for bit in random.integers(0, 2, count)) for _ in range(_MAX_SWAPS)]
+
+
+def _enough(rounds: Sequence[Samples]) -> int:
+    """How often to resample: 1000 times, fewer for very many samples, whose median hardly moves."""
+    total = sum(each.size for each in rounds)
+    return int(np.clip(_RESAMPLED // total, 200, 1000))
 
 
 def _draw(samples: Samples, random: np.random.Generator) -> Samples:
