@@ -87,11 +87,16 @@ def main() -> int:
             found = rows_of(
                 model, args.device, Path(folder), [each for each in PRECISIONS if each not in done]
             )
-        document["rows"] += found
+        document["rows"] = sorted(document["rows"] + found, key=place)
         write(args.results, document)
         for row in found:
             print("  ".join(cells(row)), file=sys.stderr)
     return 0 if all(row["verdict"] == "pass" for row in document["rows"]) else 1
+
+
+def place(row: Row) -> int:
+    """Where a row stands in the table."""
+    return MODELS.index(row["model"]) if row["model"] in MODELS else len(MODELS)
 
 
 def rows_of(model: str, device: str, folder: Path, precisions: Sequence[str]) -> list[Row]:
