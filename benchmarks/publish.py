@@ -20,7 +20,7 @@ import numpy as np
 from networks import NETWORKS
 
 from edgekit import schema
-from edgekit.units import format_bytes, format_count, format_percent
+from edgekit.units import counted, format_bytes, format_count, format_percent
 
 HERE = Path(__file__).parent
 QUANTILES = 11
@@ -106,14 +106,17 @@ def networks_page(document: Mapping[str, Any]) -> Iterator[str]:
         found = {Path(r["target"]).name: r for r in document["results"] if r["threads"] == threads}
         rows.append(
             [
-                f"this machine, {threads} threads",
+                f"this machine, {counted(threads, 'thread')}",
                 *(ms(found[name]) if name in found else "" for name, _ in columns),
             ]
         )
     for device in published["devices"]:
         values = dict(zip(published["networks"], device["ms"], strict=True))
         rows.append(
-            [f"{device['name']}, {device['threads']} threads", *(f"{values[name]:g}" for _, name in columns)]
+            [
+                f"{device['name']}, {counted(device['threads'], 'thread')}",
+                *(f"{values[name]:g}" for _, name in columns),
+            ]
         )
     yield "## Networks"
     yield ""
