@@ -2,8 +2,9 @@
 
     python benchmarks/export_cost.py [--rounds 5]
 
-In one warm process, in turns: the whole of `edgekit.export` (conversion, numbers on two inputs, alignment of
-every layer, references) and the Python wrapper `pnnx.export`, which converts and checks nothing.
+In one warm process, in turns, of the same module: the whole of `edgekit.export` (conversion, numbers on two
+inputs, alignment of every layer, references) and the Python wrapper `pnnx.export`, which converts and checks
+nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import torch
 
 import edgekit
 from edgekit.models import registry
+from edgekit.sources.adapter import forward_inputs
 
 
 def main() -> int:
@@ -34,13 +36,15 @@ def main() -> int:
     spec = registry.parse(arguments.model)
     module = registry.build(spec, 0)
     inputs = tuple(torch.rand(*each.shape) for each in spec.inputs)
+    names, _ = forward_inputs(module)
+    shapes = {name: tuple(each.shape) for name, each in zip(names, spec.inputs, strict=True)}
     times: dict[str, list[float]] = {"edgekit.export": [], "pnnx.export": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _edgekit(arguments.model, folder)
+        _edgekit(module, shapes, folder)
         _pnnx(module, inputs, folder)  # both warm
         for _ in range(arguments.rounds):
-            times["edgekit.export"].append(_edgekit(arguments.model, folder))
+            times["edgekit.export"].append(_edgekit(module, shapes, folder))
             times["pnnx.export"].append(_pnnx(module, inputs, folder))
     medians = {each: statistics.median(values) for each, values in times.items()}
     for each, median in medians.items():
@@ -50,9 +54,9 @@ def main() -> int:
     return 0
 
 
-def _edgekit(model: str, folder: Path) -> float:
+def _edgekit(module: torch.nn.Module, shapes: dict[str, tuple[int, ...]], folder: Path) -> float:
     began_s = time.perf_counter()
-    edgekit.export(model, folder / "bundle")
+    edgekit.export(module, folder / "bundle", inputs=shapes)
     return time.perf_counter() - began_s
 
 
