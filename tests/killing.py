@@ -17,7 +17,7 @@ _RUN = """
 import sys
 from edgekit.cli.main import main
 print("ready", flush=True)
-sys.exit(main(sys.argv[1:]))
+sys.exit(main())
 """
 EXPORT = ["export", "depthwise_separable:in_channels=4,out_channels=4", "-o", "bundle"]
 SIGNALS = {

@@ -40,6 +40,12 @@ def raise_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, on_sigterm)
 
 
+def let_the_answer_stand() -> None:
+    """Ignore interrupts from here on: nothing is left but Python's own end, which cannot answer them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def exit_code_of(error: BaseException) -> int:
     """Tell the user about `error` on stderr and return the exit code that it means."""
     if isinstance(error.__cause__, KeyboardInterrupt | Terminated):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from edgekit import __version__
 from edgekit.cli import android, bench, device, diff, doctor, export, inspect, models, verify, weights
 from edgekit.cli.args import Parser
-from edgekit.cli.failures import Terminated, exit_code_of, raise_on_sigterm
+from edgekit.cli.failures import Terminated, exit_code_of, let_the_answer_stand, raise_on_sigterm
 
 _COMMANDS = (export, verify, bench, diff, weights, inspect, models, doctor, device, android)
 
@@ -39,7 +39,11 @@ def build_parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; `argv` defaults to the process's arguments."""
+    """Run one command and return its exit code; `argv` defaults to the process's arguments.
+
+    Without `argv` the process belongs to the command and ends with it: an interrupt that comes after the
+    answer changes nothing any more.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no error
@@ -48,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
         code: int = args.run(args)
         sys.stdout.flush()
+        if argv is None:
+            let_the_answer_stand()
     except (Exception, KeyboardInterrupt, Terminated) as error:
+        if argv is None:
+            let_the_answer_stand()
         return exit_code_of(error)
     return code
 

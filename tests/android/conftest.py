@@ -75,10 +75,7 @@ def jvm(plain_jvm: Jvm, jni_library: Path) -> Jvm:
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three small nets: a picture's, a sound's with states, and the picture's with two channels swapped.
-
-    And one that gives nothing but zeros for numbers near 1e-9.
-    """
+    """Four small nets: a picture's, a sound's with states, one with two channels swapped, a faint one."""
     folder = tmp_path_factory.mktemp("bundles")
     edgekit.export("mobilenet_v2:resolution=96,width=0.35,classes=10", folder / "picture")
     edgekit.export("gtcrn_stream", folder / "sound")
@@ -89,6 +86,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _faint(bundle: Path) -> None:
+    """Export a net whose numbers are near 1e-9, and make it give nothing but zeros."""
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Tanh(), nn.Conv2d(4, 4, 1, bias=False))
     nn.init.uniform_(net[2].weight, 1e-10, 1e-9)
     edgekit.export(net, bundle, inputs={"input": (1, 3, 4, 4)})

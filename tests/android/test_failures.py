@@ -86,4 +86,4 @@ def test_damaged_files_are_io_exceptions(jvm: Jvm, spoilt: Path, file: str, text
 
 def test_a_name_that_is_not_in_the_index(jvm: Jvm, assets: Path) -> None:
     answer = jvm.run("jni", "verify", assets, "pictur", "fp32", 1)
-    assert answer["message"] == "no bundle 'pictur' in this app; it has [picture, sound, broken]"
+    assert answer["message"] == "no bundle 'pictur' in this app; it has [picture, sound, broken, faint]"

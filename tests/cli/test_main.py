@@ -233,6 +233,22 @@ def test_a_signal_lets_the_command_clean_up(tmp_path: Path, number: int, code: i
     assert mark.read_text() == "cleaned up"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_after_the_answer_changes_nothing(number: int) -> None:
+    code = (
+        "import atexit, os, sys\n"
+        "from edgekit.cli.main import main\n"
+        f"atexit.register(os.kill, os.getpid(), {int(number)})\n"
+        "sys.argv = ['edgekit', 'verify', '/no/bundle']\n"
+        "sys.exit(main())\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 2
+    assert [line.partition(":")[0].strip() for line in process.stderr.splitlines()] == ["edgekit", "remedy"]
+
+
 @pytest.mark.parametrize("size", [10, 1_000_000])
 def test_a_closed_pipe_is_silent(size: int) -> None:
     code = (
