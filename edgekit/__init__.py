@@ -9,11 +9,9 @@ The functions are looked up on first use, so that `import edgekit` needs numpy a
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
 from edgekit.errors import EdgekitError, UserError, missing_package
 
+TYPE_CHECKING = False  # for type checkers True; `typing` would be the slowest import of a help text
 if TYPE_CHECKING:
     from edgekit.bencher.bench import bench
     from edgekit.differ.diff import diff
@@ -49,6 +47,8 @@ def __getattr__(name: str) -> object:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
+    import importlib
+
     try:
         value: object = getattr(importlib.import_module(home), name)
     except ModuleNotFoundError as error:

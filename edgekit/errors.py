@@ -6,8 +6,6 @@ A command ends with 0 (holds), 1 (the check failed: a result, never an exception
 
 from __future__ import annotations
 
-import difflib
-import importlib
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -76,6 +74,8 @@ def missing_package(error: ModuleNotFoundError) -> MissingPackage | None:
 
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional module, or raise `MissingPackage` naming the extra that brings it."""
+    import importlib
+
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -87,6 +87,8 @@ def require(module: str, extra: str) -> ModuleType:
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
     """Return a remedy that names the nearest candidates, or None when nothing is near."""
+    import difflib
+
     near = difflib.get_close_matches(name, list(candidates), n=3, cutoff=0.5)
     if not near:
         return None

@@ -2,11 +2,13 @@
 
 A program that is killed cannot clean up. Everything temporary is therefore named `.NAME.RANDOM.part` and held
 by a lock (`flock`) that the system drops with its owner; whoever makes the next one beside it removes those
-that nobody holds.
+that nobody holds. One that is interrupted removes what it has, even where the signal came before a block that
+would have: what is made is noted first.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import fcntl
@@ -22,6 +24,7 @@ from typing import BinaryIO
 _SUFFIX = ".part"
 _locks: dict[Path, int] = {}
 _swept: set[tuple[Path, str]] = set()
+_made: set[Path] = set()
 
 
 def make_folder(name: str = "edgekit", parent: str | os.PathLike[str] | None = None) -> Path:
@@ -33,7 +36,12 @@ def make_folder(name: str = "edgekit", parent: str | os.PathLike[str] | None = N
     place = Path(tempfile.gettempdir() if parent is None else parent).absolute()
     _sweep_once(place, name)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=_SUFFIX, dir=place))
+        folder = _noted(name, place)
+        try:
+            folder.mkdir(0o700)
+        except FileExistsError:
+            _made.discard(folder)
+            continue
         if _hold(folder):
             return folder
 
@@ -41,6 +49,7 @@ def make_folder(name: str = "edgekit", parent: str | os.PathLike[str] | None = N
 def remove(folder: Path) -> None:
     """Remove a folder that `make_folder` made, wherever its content has been moved since."""
     shutil.rmtree(folder, ignore_errors=True)
+    _made.discard(folder)
     descriptor = _locks.pop(folder, None)
     if descriptor is not None:
         os.close(descriptor)
@@ -70,10 +79,9 @@ def part_of(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
         OSError: it cannot be made.
     """
     _sweep_once(target.parent.absolute(), target.name)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_SUFFIX, dir=target.parent)
-    part = Path(name)
+    part = _noted(target.name, target.parent.absolute())
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(part, "xb", opener=_private) as file:
             with contextlib.suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.chmod(_creation_mode(target))
@@ -81,6 +89,31 @@ def part_of(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+        _made.discard(part)
+
+
+def _noted(name: str, place: Path) -> Path:
+    """Return the path of something temporary that is to be made, and see that it is gone at the end."""
+    path = place / f".{name}.{os.urandom(4).hex()}{_SUFFIX}"
+    _made.add(path)
+    return path
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+@atexit.register
+def _remove_all() -> None:
+    for path in tuple(_made):
+        if path.is_dir() and not path.is_symlink():
+            remove(path)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+os.register_at_fork(after_in_child=_made.clear)
 
 
 def _creation_mode(path: Path) -> int:

@@ -46,6 +46,18 @@ def test_a_folder_lives_as_long_as_its_block(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_what_no_block_removes_is_gone_at_the_end(tmp_path: Path) -> None:
+    """A signal can arrive before the block is entered that would have removed it."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom edgekit import scratch\nplace = Path(sys.argv[1])\n"
+        "(scratch.make_folder(parent=place) / 'file').touch()\n"
+        "scratch.part_of(place / 'r.json').gen.send(None)\nraise KeyboardInterrupt"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, check=False)
+    assert b"KeyboardInterrupt" in done.stderr
+    assert names(tmp_path) == []
+
+
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
     killed_owner(
         "folder = scratch.make_folder(parent=place); (folder / 'file').touch()\n"
@@ -143,4 +155,4 @@ def test_nothing_temporary_is_made_elsewhere() -> None:
         for path in package.rglob("*.py")
         if re.search(r"mkdtemp|mkstemp|TemporaryDirectory|NamedTemporaryFile", path.read_text("utf-8"))
     }
-    assert found == {"scratch.py", "cli/failures.py", "devices/remote/supervisor.py"}
+    assert found == {"cli/failures.py", "devices/remote/supervisor.py"}
