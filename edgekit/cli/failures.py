@@ -10,8 +10,8 @@ import signal
 import sys
 import tempfile
 import traceback
-from types import FrameType
 
+from edgekit.cli.signals import Terminated, interrupt_behind
 from edgekit.errors import EXIT_BUG, EXIT_USER_ERROR, EdgekitError, UserError, missing_package
 
 DEBUG_VARIABLE = "EDGEKIT_DEBUG"
@@ -27,29 +27,9 @@ _TORCH_HAS_NO_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 _LONGEST_LINE = 400
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived: unwinds like an interrupt, so that temporary folders and workers go away."""
-
-
-def raise_on_sigterm() -> None:
-    """Turn SIGTERM into `Terminated`."""
-
-    def on_sigterm(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, on_sigterm)
-
-
-def let_the_answer_stand() -> None:
-    """Ignore interrupts from here on: nothing is left but Python's own end, which cannot answer them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
 def exit_code_of(error: BaseException) -> int:
     """Tell the user about `error` on stderr and return the exit code that it means."""
-    if isinstance(error.__cause__, KeyboardInterrupt | Terminated):
-        error = error.__cause__  # before 3.12 Python wraps what arrives while a class is being made
+    error = interrupt_behind(error)
     if isinstance(error, EdgekitError) and error.exit_code == EXIT_USER_ERROR:
         return _user_error(error)
     if isinstance(error, ModuleNotFoundError) and (missing := missing_package(error)):

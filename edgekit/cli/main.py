@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from edgekit import __version__
 from edgekit.cli import android, bench, device, diff, doctor, export, inspect, models, verify, weights
 from edgekit.cli.args import Parser
-from edgekit.cli.failures import Terminated, exit_code_of, let_the_answer_stand, raise_on_sigterm
+from edgekit.cli.failures import exit_code_of
+from edgekit.cli.signals import Terminated, let_the_answer_stand, raise_on_signals
 
 _COMMANDS = (export, verify, bench, diff, weights, inspect, models, doctor, device, android)
 
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no error
     try:
-        raise_on_sigterm()
+        raise_on_signals()
         args = build_parser().parse_args(argv)
         code: int = args.run(args)
         sys.stdout.flush()

@@ -1,6 +1,7 @@
 """The command line: typing mistakes, exit codes, signals, pipes."""
 
 import argparse
+import importlib
 import os
 import pty
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.cli import doctor
+from edgekit.cli import doctor, signals
 from edgekit.cli.args import Parser
 from edgekit.cli.main import build_parser, main
 from edgekit.errors import EdgekitError, UserError
@@ -21,10 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _keep_signals() -> object:
-    before = signal.getsignal(signal.SIGTERM)
+def _keep_signals(monkeypatch: pytest.MonkeyPatch) -> object:
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
@@ -170,22 +173,65 @@ def test_debug_shows_the_traceback(
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
-def test_an_interrupt_while_a_class_is_made_is_one_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Python before 3.12 wraps it into a RuntimeError; it hits whoever interrupts the first imports."""
+class _InAClass:
+    """Python before 3.12 wraps what arrives here into a RuntimeError."""
 
-    class Interrupting:
-        def __set_name__(self, owner: type, name: str) -> None:
-            raise KeyboardInterrupt
+    def __set_name__(self, owner: type, name: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _in_a_failed_import() -> None:
+    """What numpy makes of it: the import of its part in C fails."""
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt as error:
+        raise ImportError("the C-extensions failed") from error
+
+
+class _InADestructor:
+    """Python itself would print a traceback and go on."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _wait_after_a_destructor() -> None:
+    _InADestructor()
+    time.sleep(60)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [lambda: type("Made", (), {"field": _InAClass()}), _in_a_failed_import, _wait_after_a_destructor],
+    ids=["class", "import", "destructor"],
+)
+def test_an_interrupt_is_one_whatever_it_meets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], work: Callable[[], object]
+) -> None:
+    monkeypatch.setattr(doctor, "run", lambda args: work() and 0)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "edgekit: interrupted\n"
+
+
+def test_an_interrupt_waits_for_the_import_of_a_library_in_cpp(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """An exception that meets PyTorch's own set-up aborts the process."""
+    (tmp_path / "fragile.py").write_text(
+        f"import signal\nsignal.raise_signal({int(signal.SIGINT)})\nimported = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(signals, "_FRAGILE", {"fragile"})
 
     def run(args: argparse.Namespace) -> int:
-        type("Made", (), {"field": Interrupting()})
+        importlib.import_module("fragile")
+        time.sleep(60)
         return 0
 
     monkeypatch.setattr(doctor, "run", run)
     assert main(["doctor"]) == 130
     assert capsys.readouterr().err == "edgekit: interrupted\n"
+    assert sys.modules.pop("fragile").imported
 
 
 def test_an_interrupt_is_one_line(
@@ -198,7 +244,7 @@ def test_an_interrupt_is_one_line(
 
 _SLEEPER = """
 import sys, time, pathlib
-from edgekit.cli import doctor
+from edgekit.cli import doctor, signals
 from edgekit.cli.main import main
 def run(args):
     try:
@@ -231,6 +277,26 @@ def test_a_signal_lets_the_command_clean_up(tmp_path: Path, number: int, code: i
     assert process.returncode == code
     assert stderr.splitlines() == [line]
     assert mark.read_text() == "cleaned up"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [(signal.SIGTERM, 143, "edgekit: terminated\n"), (signal.SIGINT, 130, "edgekit: interrupted\n")],
+)
+def test_a_signal_during_the_first_imports(number: int, code: int, line: str) -> None:
+    early = (
+        "import os, sys\n"
+        "from edgekit.__main__ import main\n"
+        "class Early:\n"
+        "    def find_spec(name, *rest):\n"
+        f"        if name == 'edgekit.cli.main': os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Early)\n"
+        "sys.exit(main())\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", early], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (code, line)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
