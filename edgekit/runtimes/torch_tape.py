@@ -25,6 +25,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
+from edgekit.runtimes.torch_written import WrittenParts
 from edgekit.runtimes.trace import Array, Node, Source, Trace
 
 _TORCH_FOLDER = f"{Path(torch.__file__).absolute().parent}{os.sep}"
@@ -69,8 +70,9 @@ class _Recorder:
         self.nodes: list[Node] = []
         self.tensors: dict[int, torch.Tensor] = {}
         self.ids: dict[int, int] = {}
-        self.overwritten: list[torch.Tensor] = []  # kept alive, so that an id() stays its own
+        self.aliases: list[torch.Tensor] = []  # kept alive, so that an id() stays its own
         self.constants: dict[int, str] = {}
+        self.written = WrittenParts()
         self.input_ids: dict[str, int] = {}
         self.notes: list[str] = []
         self.modules: list[str] = []
@@ -146,11 +148,16 @@ class _Recorder:
     def _leave_behind(self, tensor: torch.Tensor) -> None:
         """Keep the numbers that a tensor has now under its id; what is written to it gets a new one."""
         self.tensors[self.ids.pop(id(tensor))] = tensor.clone()
-        self.overwritten.append(tensor)
+        self.aliases.append(tensor)
 
     def add(self, func: Any, prepared: Prepared, result: Any) -> None:
         """Record one executed operation."""
         call_args, call_kwargs, refs = prepared
+        written = self.written.read_back(func, call_args, call_kwargs)
+        if written is not None:
+            self.ids[id(result)] = written
+            self.aliases.append(result)
+            return
         leaves = pytree.tree_leaves(result)
         outputs = tuple(self._adopt(leaf) if isinstance(leaf, torch.Tensor) else None for leaf in leaves)
         handed_on = {value for value in outputs if value in refs}
@@ -159,6 +166,7 @@ class _Recorder:
             return  # it only handed on what it got
         self.calls.append(Call(func, call_args, call_kwargs, outputs))
         name = str(func.overloadpacket)
+        self.written.note(func, call_args, call_kwargs, outputs)
         self.nodes.append(
             Node(
                 index=len(self.nodes),
