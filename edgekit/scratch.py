@@ -104,7 +104,8 @@ def _private(path: str, flags: int) -> int:
 
 
 @atexit.register
-def _remove_all() -> None:
+def remove_all() -> None:
+    """Remove everything temporary that this process has: it ends."""
     for path in tuple(_made):
         if path.is_dir() and not path.is_symlink():
             remove(path)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import traceback
 
-from edgekit.cli.signals import Terminated, interrupt_behind
+from edgekit.cli.signals import WORDS, Terminated, interrupt_behind
 from edgekit.errors import EXIT_BUG, EXIT_USER_ERROR, EdgekitError, UserError, missing_package
 
 DEBUG_VARIABLE = "EDGEKIT_DEBUG"
@@ -35,10 +35,10 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, ModuleNotFoundError) and (missing := missing_package(error)):
         return _user_error(missing)
     if isinstance(error, KeyboardInterrupt):
-        _say("edgekit: interrupted")
+        _say(f"edgekit: {WORDS[signal.SIGINT]}")
         return EXIT_INTERRUPTED
     if isinstance(error, Terminated):
-        _say("edgekit: terminated")
+        _say(f"edgekit: {WORDS[signal.SIGTERM]}")
         return EXIT_TERMINATED
     if isinstance(error, BrokenPipeError) and _stdout_is_broken():
         return EXIT_BROKEN_PIPE

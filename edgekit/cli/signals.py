@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
+
+from edgekit import scratch
 
 _AGAIN_S = 0.02
 _FRAGILE = {"matplotlib", "numpy", "onnx", "onnxruntime", "onnxsim", "PIL", "safetensors", "sympy", "torch"}
@@ -14,6 +17,7 @@ class Terminated(BaseException):
     """SIGTERM arrived: unwinds like an interrupt, so that temporary folders and workers go away."""
 
 
+WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _EXCEPTIONS: dict[int, type[BaseException]] = {
     signal.SIGINT: KeyboardInterrupt,
     signal.SIGTERM: Terminated,
@@ -33,9 +37,8 @@ def raise_on_signals() -> None:
 def _raise(number: int, frame: FrameType | None) -> None:
     _arrived.append(number)
     if _imports_what_is_fragile(frame):
-        _raise_soon()
-    else:
-        raise _EXCEPTIONS[number]
+        _end(number)
+    raise _EXCEPTIONS[number]
 
 
 def _imports_what_is_fragile(frame: FrameType | None) -> bool:
@@ -52,9 +55,12 @@ def _imports_what_is_fragile(frame: FrameType | None) -> bool:
     return False
 
 
-def _raise_soon() -> None:
-    signal.signal(signal.SIGALRM, lambda number, frame: _raise(_arrived[0], frame))
-    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+def _end(number: int) -> None:
+    """End the process here; the programs that it has started end with it."""
+    scratch.remove_all()
+    line = "\r\x1b[2K" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else ""
+    os.write(2, f"{line}edgekit: {WORDS[number]}\n".encode("ascii"))
+    os._exit(128 + number)
 
 
 def interrupt_behind(error: BaseException) -> BaseException:
@@ -73,7 +79,8 @@ def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
     if not issubclass(unraisable.exc_type, KeyboardInterrupt | Terminated):
         sys.__unraisablehook__(unraisable)
     elif _arrived:
-        _raise_soon()
+        signal.signal(signal.SIGALRM, lambda number, frame: _raise(_arrived[0], frame))
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
 
 def let_the_answer_stand() -> None:

@@ -1,7 +1,6 @@
 """The command line: typing mistakes, exit codes, signals, pipes."""
 
 import argparse
-import importlib
 import os
 import pty
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.cli import doctor, signals
+from edgekit.cli import doctor
 from edgekit.cli.args import Parser
 from edgekit.cli.main import build_parser, main
 from edgekit.errors import EdgekitError, UserError
@@ -213,25 +212,32 @@ def test_an_interrupt_is_one_whatever_it_meets(
     assert capsys.readouterr().err == "edgekit: interrupted\n"
 
 
-def test_an_interrupt_waits_for_the_import_of_a_library_in_cpp(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_interrupt_during_the_import_of_a_library_in_cpp_ends_at_once(tmp_path: Path) -> None:
     """An exception that meets PyTorch's own set-up aborts the process."""
-    (tmp_path / "fragile.py").write_text(
-        f"import signal\nsignal.raise_signal({int(signal.SIGINT)})\nimported = True\n"
+    (tmp_path / "torch.py").write_text(f"import signal\nsignal.raise_signal({int(signal.SIGINT)})\n")
+    code = (
+        "import sys\n"
+        "from edgekit import scratch\n"
+        "from edgekit.cli import doctor\n"
+        "from edgekit.cli.main import main\n"
+        "def run(args):\n"
+        "    with scratch.folder():\n"
+        "        import torch\n"
+        "doctor.add_parser = lambda subparsers: subparsers.add_parser('doctor').set_defaults(run=run)\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "sys.exit(main(['doctor']))\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(signals, "_FRAGILE", {"fragile"})
-
-    def run(args: argparse.Namespace) -> int:
-        importlib.import_module("fragile")
-        time.sleep(60)
-        return 0
-
-    monkeypatch.setattr(doctor, "run", run)
-    assert main(["doctor"]) == 130
-    assert capsys.readouterr().err == "edgekit: interrupted\n"
-    assert sys.modules.pop("fragile").imported
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (130, "edgekit: interrupted\n")
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_an_interrupt_is_one_line(
@@ -244,7 +250,7 @@ def test_an_interrupt_is_one_line(
 
 _SLEEPER = """
 import sys, time, pathlib
-from edgekit.cli import doctor, signals
+from edgekit.cli import doctor
 from edgekit.cli.main import main
 def run(args):
     try:
