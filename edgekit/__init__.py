@@ -4,17 +4,16 @@
     report = edgekit.verify("build/mobilenet_v2")
     timing = edgekit.bench("build/mobilenet_v2", threads=(1, 2))
 
-The functions are looked up on first use, so that `import edgekit` needs numpy alone.
+All names are looked up on first use, so that `import edgekit` needs numpy alone.
 """
 
 from __future__ import annotations
 
-from edgekit.errors import EdgekitError, UserError, missing_package
-
-TYPE_CHECKING = False  # for type checkers True; `typing` would be the slowest import of a help text
+TYPE_CHECKING = False  # True for type checkers; here `typing` would be imported before a signal is heeded
 if TYPE_CHECKING:
     from edgekit.bencher.bench import bench
     from edgekit.differ.diff import diff
+    from edgekit.errors import EdgekitError, UserError
     from edgekit.exporter import export
     from edgekit.inspector.inspect import inspect
     from edgekit.repairer.repair import repair
@@ -28,6 +27,8 @@ __all__ = [
 ]  # fmt: skip
 
 _HOME_OF = {
+    "EdgekitError": "edgekit.errors",
+    "UserError": "edgekit.errors",
     "bench": "edgekit.bencher",
     "diff": "edgekit.differ",
     "export": "edgekit.exporter",
@@ -39,7 +40,7 @@ _HOME_OF = {
 
 
 def __getattr__(name: str) -> object:
-    """Import the package behind a public function on first use.
+    """Import the package behind a public name on first use.
 
     Raises:
         MissingPackage: that package needs an extra of edgekit that is not installed.
@@ -48,6 +49,8 @@ def __getattr__(name: str) -> object:
     if home is None:
         raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
     import importlib
+
+    from edgekit.errors import missing_package
 
     try:
         value: object = getattr(importlib.import_module(home), name)
@@ -58,5 +61,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Name the lazy functions too."""
+    """Name what is imported on first use too."""
     return sorted({*globals(), *_HOME_OF})

@@ -48,6 +48,17 @@ def archive(path: Path, random: Random) -> str:
     return f"npz {name}: {kind}"
 
 
+def bomb(path: Path, random: Random) -> str:
+    """Let one member of a zip archive unpack to far more than the archive is long."""
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    name, size = random.choice(list(members)), random.choice((1 << 24, 1 << 28))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for each, content in members.items():
+            file.writestr(each, bytes(size) if each == name else content)
+    return f"{name} unpacks to {size} zeros"
+
+
 _ARRAYS = (
     "bomb", "big bomb", "pickle", "drop", "rename", "header", "header", "values", "values", "lzma", "double"
 )  # fmt: skip

@@ -30,9 +30,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from case import LIMIT_S, Case, Hangs, Pick, described, run_case
+from case import LIMIT_S, MEMORY_BYTES, REFUSAL_S, Case, Hangs, Pick, described, run_case
+from damage import KINDS
 from material import make
 
+from edgekit.devices.setup.native import find_runner
 from edgekit.schema import write_json
 
 
@@ -50,9 +52,8 @@ def main() -> int:
     parser.add_argument("--material", type=Path, help="where the sound files are, or are to be made")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
-        pick = Pick(
-            make((args.material or Path(work) / "material").resolve()), Path(work), args.only, args.cheap
-        )
+        material = make((args.material or Path(work) / "material").resolve())
+        pick = Pick(material, Path(work), args.only, args.cheap, find_runner("host"))
         if args.seed is not None:
             return _show(next(_run(pick, [args.seed], 1)))
         return _campaign(pick, range(args.first, args.first + args.count), args.jobs, args.json)
@@ -66,7 +67,7 @@ def _campaign(pick: Pick, seeds: range, jobs: int, json: Path | None) -> int:
             cases.append(_told(case))
             if len(cases) % 500 == 0:
                 print(f"{len(cases)} of {len(seeds)}", file=sys.stderr, flush=True)
-    document = _summary(cases, seeds.start, time.monotonic() - began_s)
+    document = _summary(pick, cases, seeds.start, time.monotonic() - began_s)
     _print(document)
     if json is not None:
         write_json(document, json)
@@ -195,8 +196,12 @@ def _show(case: Case) -> int:
     return 1 if case.faults else 0
 
 
-def _summary(cases: list[Case], first: int, elapsed_s: float) -> dict[str, Any]:
-    """Return what there is to say of all cases: answers by command, kinds of damage, every bad answer."""
+def _summary(pick: Pick, cases: list[Case], first: int, elapsed_s: float) -> dict[str, Any]:
+    """Return what there is to say of all cases: answers by command, kinds of damage, every bad answer.
+
+    "repeat" is the command line that makes the same cases again, "seeds" says what a seed chooses from: the
+    file, then the damage, then the command, each by `random.Random(seed)`.
+    """
     bad = sorted((case for case in cases if case.faults), key=lambda case: case.seed)
     return {
         "schema": "edgekit.fuzz/1",
@@ -207,10 +212,33 @@ def _summary(cases: list[Case], first: int, elapsed_s: float) -> dict[str, Any]:
         "damage": _counted(
             cases, lambda case: case.damage.split(": ")[0], lambda case: case.damage.split(": ")[1]
         ),
+        "repeat": _repeat(pick, first, len(cases)),
+        "seeds": [
+            {
+                "file": each.file,
+                "weight": each.weight,
+                "damage": dict(collections.Counter(change.__name__ for change in KINDS[each.kind])),
+                "commands": each.commands,
+            }
+            for each in pick.subjects()[0]
+        ],
+        "limits": {"memory_bytes": MEMORY_BYTES, "refusal_s": REFUSAL_S, "any_answer_s": LIMIT_S},
+        "slowest": [
+            {"seed": case.seed, "duration_s": round(case.duration_s, 1), "command": case.command}
+            for case in sorted(cases, key=lambda case: -case.duration_s)[:5]
+        ],
         "slowest_s": round(max((case.duration_s for case in cases), default=0.0), 1),
         "elapsed_s": round(elapsed_s),
         "packages": {name: version(name) for name in ("ncnn", "numpy", "onnx", "pnnx", "torch")},
     }
+
+
+def _repeat(pick: Pick, first: int, count: int) -> str:
+    options = [f"--first {first}", f"--count {count}"]
+    options += [f"--only {pick.only}"] if pick.only else []
+    options += ["--cheap"] if pick.cheap else []
+    without = "" if pick.runner else "  (without the worker in C++)"
+    return f"python benchmarks/fuzz/campaign.py {' '.join(options)}{without}"
 
 
 def _counted(

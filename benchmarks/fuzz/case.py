@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -19,6 +21,8 @@ from random import Random
 
 from commands import SUBJECTS, Subject
 from damage import KINDS
+
+from edgekit.packager import ASSETS
 
 MEMORY_BYTES = 2 << 30
 """What a case may take beside what the loaded packages have mapped."""
@@ -54,18 +58,25 @@ class Hangs(BaseException):
 
 @dataclass(frozen=True)
 class Pick:
-    """What all processes share: the sound files, a folder to work in, and which subjects to take."""
+    """What all processes share: the sound files, a folder to work in, and which subjects to take.
+
+    `runner` is the worker in C++, None where it has not been compiled (`edgekit device setup adb`): the cases
+    that need it are then left out, and every seed stands for another case.
+    """
 
     folder: Path
     work: Path
     only: str
     cheap: bool
+    runner: Path | None
 
     def subjects(self) -> tuple[list[Subject], list[float]]:
         """Return what may be damaged, and how often each is chosen."""
         chosen = [each for each in SUBJECTS if self.only in each.file]
+        if self.runner is None:
+            chosen = [each for each in chosen if not each.commands[0].startswith("runner")]
         if self.cheap:
-            dear = ("export", "weights", "bench", "--model")
+            dear = ("export", "weights", "bench bundle", "bench bare", "bench suite", "--model", "net.py")
             chosen = [each for each in chosen if not any(word in each.commands[0] for word in dear)]
         return chosen, [each.weight for each in chosen]
 
@@ -77,7 +88,7 @@ def run_case(pick: Pick, seed: int, scratch: Path) -> Case:
     before = {path.name for path in place.iterdir()}
     began_s = time.monotonic()
     with _elsewhere(place, scratch / "tmp"):
-        code, out, err = _command(case.command, scratch)
+        code, out, err = _command(case.command, scratch, pick.runner)
     case.duration_s = time.monotonic() - began_s
     case.answer = _answer(code)
     case.said = err or out
@@ -113,13 +124,12 @@ def _prepare(pick: Pick, seed: int, place: Path) -> tuple[str, str]:
     subjects, weights = pick.subjects()
     (subject,) = random.choices(subjects, weights)
     shutil.copytree(pick.folder, place, symlinks=True)
-    shutil.copytree(place / "bundle", place / "sound")
     change = random.choice(KINDS[subject.kind])
     what = change(place / subject.file, random)
     return random.choice(subject.commands), f"{subject.file}: {change.__name__}: {what}"
 
 
-def _command(command: str, scratch: Path) -> tuple[int | str, str, str]:
+def _command(command: str, scratch: Path, runner: Path | None) -> tuple[int | str, str, str]:
     """Run a command line in this process; return its exit code, or the name of what it raised."""
     from edgekit.cli.main import main as edgekit
 
@@ -129,7 +139,13 @@ def _command(command: str, scratch: Path) -> tuple[int | str, str, str]:
         try:
             signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
             words = command.split()
-            code: int | str = _pnnx(*words[1:]) if words[0] == "pnnx" else edgekit(words)
+            code: int | str
+            if words[0] == "pnnx":
+                code = _pnnx(*words[1:])
+            elif words[0] == "runner":
+                code = _runner(runner, Path(words[1]), scratch / "answer")
+            else:
+                code = edgekit(words)
         except Hangs:
             code = "hangs"
             traceback.print_exc()
@@ -154,6 +170,26 @@ def _pnnx(param: str, binary: str) -> int:
     except Exception as error:
         return exit_code_of(error)
     return 0
+
+
+def _runner(program: Path | None, request: Path, answer: Path) -> int:
+    """Give a self-test to the worker in C++; only ncnn may die of it, and in a step that was written down."""
+    assert program is not None
+    answer.mkdir()
+    done = subprocess.run([program, ".", answer], cwd=request, capture_output=True, timeout=30, check=False)
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode == 0:
+        document = json.loads((answer / "message.json").read_text("utf-8"))
+        if "error" not in document:
+            return 0
+        said = document["error"]["message"]
+    elif done.returncode < 0:
+        step = (answer / "progress").read_text("utf-8", "replace")
+        if not step.startswith("layer "):
+            raise RuntimeError(f"the worker died of signal {-done.returncode} at '{step}'")
+        said = f"ncnn died at {step}"
+    print(f"edgekit: error: {said:.300}\n  remedy: pack the bundle again", file=sys.stderr)
+    return 2
 
 
 def _limit_memory() -> None:
@@ -215,4 +251,6 @@ def _left_behind(place: Path, before: set[str], code: int | str) -> list[str]:
     """Return names that a command should not have left: temporary files, and any result of a refusal."""
     found = [path.name for path in place.iterdir() if path.name not in before]
     allowed = {*_RESULTS, "out"} if code in (0, 1) else {"result.json"}  # failed exports have a document
-    return [name for name in found if name not in allowed]
+    parts = [path.name for path in place.rglob("*.part") if path.parent != place]
+    packed = [path.name for path in (place / "app" / ASSETS).rglob("*") if code not in (0, 1)]
+    return [name for name in found if name not in allowed] + parts + packed

@@ -13,7 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from arrays import archive
+from arrays import archive, bomb
+from graphs import wiring
 
 Change = Callable[[Path, Random], str]
 
@@ -264,7 +265,7 @@ def entries(folder: Path, random: Random) -> str:
     """Change which files a folder holds."""
     files = sorted(folder.iterdir())
     first, second = random.choice(files), random.choice(files)
-    kind = random.choice(("swap", "copy", "remove", "extra", "link out"))
+    kind = random.choice(("swap", "copy", "remove", "extra", "link out", "link", "moved"))
     if kind == "swap" and first != second:
         aside = folder.with_name("aside")
         first.rename(aside)
@@ -278,19 +279,28 @@ def entries(folder: Path, random: Random) -> str:
         (folder / random.choice(("a b", "ü", "\x1b[2J", "-x", "x" * 200))).write_text("x")
     elif kind == "link out":
         first.unlink()
-        first.symlink_to(random.choice(("/etc/passwd", "..", "/")))
+        first.symlink_to(random.choice(("/etc/passwd", "..", "/", f"../{folder.name}", first.name)))
+    elif kind in ("link", "moved"):
+        folder.rename(folder.with_name("moved"))
+        if kind == "link":
+            folder.symlink_to(
+                random.choice(("moved", "moved/../moved", "..", folder.name, "nowhere", "/dev"))
+            )
     return f"folder: {kind} {first.name} {second.name}"
 
 
 CONTENTS: dict[str, tuple[Change, ...]] = {
     "text": (*BYTES, *[tokens] * 8, *[lines] * 4),
+    "param": (*BYTES, *[tokens] * 8, *[lines] * 4, *[wiring] * 12),
     "json": (*BYTES, *[tree] * 16),
     "npz": (*BYTES, *[archive] * 12),
     "raw": BYTES,
+    "zip": (*BYTES, bomb),
 }
 """Changes of a file's content, by its kind."""
 
 KINDS: dict[str, tuple[Change, ...]] = {
     **{kind: (*changes, misplace) for kind, changes in CONTENTS.items()},
+    **{f"packed {kind}": changes for kind, changes in CONTENTS.items()},  # an app's assets are always files
     "folder": (entries,),
 }

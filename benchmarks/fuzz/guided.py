@@ -181,7 +181,7 @@ def _recipe(folder: Path, data: bytes) -> None:
 
 
 TARGETS: dict[str, tuple[str, Read, tuple[str, ...]]] = {
-    "param": ("text", _param, ("bare.param",)),
+    "param": ("param", _param, ("bare.param",)),
     "pnnx": ("text", _pnnx, ("net.pnnx.param",)),
     "manifest": ("json", _manifest, ("bundle/manifest.json",)),
     "alignment": ("json", _alignment, ("bundle/alignment.json",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import struct
 import wave
 from pathlib import Path
@@ -109,6 +110,23 @@ def _bundle(folder: Path) -> None:
     with contextlib.chdir(folder):
         report = edgekit.bench(["bundle"])  # so that the commands find the name in it
     (folder / "bench.json").write_text(json.dumps(report.to_json()))
+    shutil.copytree(folder / "bundle", folder / "sound")
+    _app(folder)
+
+
+def _app(folder: Path) -> None:
+    """An Android project without content, and the self-test that a packed bundle has there."""
+    from edgekit.packager import pack
+
+    app, selftest = folder / "app", folder / "selftest"
+    (app / "app").mkdir(parents=True)
+    (app / "settings.gradle.kts").touch()
+    packed = pack([folder / "bundle"], app).folder
+    shutil.move(packed / "bundle" / "selftest", selftest)
+    for suffix in ("param", "bin"):
+        shutil.copyfile(folder / f"bare.{suffix}", selftest / f"model.ncnn.{suffix}")
+    shutil.rmtree(app / "app")
+    (app / "app").mkdir()
 
 
 def _pnnx_files(folder: Path) -> None:

@@ -81,7 +81,7 @@ def _report(document: Mapping[str, Any]) -> BenchReport:
         comparisons=decode(tuple[Comparison, ...], comparisons, "comparisons"),
         ratios=decode(tuple[Ratio, ...], document["ratios"], "ratios"),
         against=document["against"],
-        interrupted=bool(document["interrupted"]),
+        interrupted=decode(bool, document["interrupted"], "interrupted"),
         peaks=decode(tuple[Peaks, ...], document["peaks"], "peaks"),
     )
 

@@ -19,6 +19,7 @@ resolution = [160, 224]
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from edgekit.ops.cost import cost
 
 SCHEMA = "edgekit.suite/1"
 
+_MOST_NETS = 1000  # of one row; quick, each takes a few seconds
 _ROW_KEYS = ("block", "network", "baseline", "planes", "group")
 
 
@@ -128,6 +130,9 @@ def _combinations(varied: Mapping[str, Any], planes: Any) -> Iterator[dict[str, 
     if not (planes is None or isinstance(planes, list)):
         raise UserError(f"planes is {planes!r}", "write channels and sizes, as in [[32, 112], [64, 56]]")
     pairs: Sequence[Any] = [None] if planes is None else planes
+    number = math.prod([len(pairs), *map(len, lists.values())])
+    if number > _MOST_NETS:
+        raise UserError(f"it stands for {number:,} nets", f"vary less: {_MOST_NETS:,} are the most")
     for plane, values in itertools.product(pairs, itertools.product(*lists.values())):
         settings = dict(zip(lists, values, strict=True))
         if plane is not None:

@@ -19,7 +19,7 @@ from edgekit.sources.code import build_from_code
 from edgekit.sources.inputs import InputSpec
 from edgekit.sources.request import Request
 from edgekit.sources.spec import ModelSpec, SpecKind
-from edgekit.sources.weights import load_weights
+from edgekit.sources.weights import check_archive, load_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +135,7 @@ def load_torchscript(path: Path) -> torch.nn.Module:
     Raises:
         UserError: the file is not TorchScript.
     """
+    check_archive(path)
     try:
         module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")
     except (RuntimeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import torch
 
 from edgekit.errors import UserError, did_you_mean, require
+from edgekit.units import format_bytes
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "params", "weights")
 _SHOWN = 3
+_HARMLESS_BYTES = 64 << 20
+_MOST_UNPACKED = 50
 
 
 def load_weights(
@@ -53,6 +57,7 @@ def _read(path: Path) -> Any:
             return safetensors.load_file(path)
         except Exception as error:
             raise UserError(f"'{path}' is not a safetensors file: {error}", "save it again") from None
+    check_archive(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
@@ -65,6 +70,27 @@ def _read(path: Path) -> Any:
             else f"'{path}' is not a state dict that PyTorch can read",
             "save it with torch.save(model.state_dict(), FILE), or as safetensors",
         ) from None
+
+
+def check_archive(path: Path) -> None:
+    """Refuse a .pt that unpacks to far more than it is long, before PyTorch does so.
+
+    PyTorch stores weights as they are and compresses only code, at most some ten to one.
+
+    Raises:
+        UserError: it does.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            unpacked = sum(each.file_size for each in file.infolist())
+    except Exception:  # no archive, or a damaged one: PyTorch says what it is
+        return
+    packed = path.stat().st_size
+    if unpacked > max(_HARMLESS_BYTES, _MOST_UNPACKED * packed):
+        raise UserError(
+            f"'{path}' would unpack to {format_bytes(unpacked)}, from {format_bytes(packed)}",
+            "save it again with PyTorch, which does not compress weights",
+        )
 
 
 def _unwrapped(loaded: Any) -> tuple[Mapping[str, torch.Tensor], list[str]]:

@@ -71,6 +71,7 @@ def test_without_a_grade_it_is_given_the_one_of_the_rules(report: BenchReport, s
         (lambda d: d.update(results=[]), "holds no results"),
         (lambda d: d.update(mode="leisurely"), "lacks 'leisurely'"),
         (lambda d: d.pop("device"), "lacks 'device'"),
+        (lambda d: d.update(interrupted=2), "interrupted is 2, which is no bool"),
     ],
 )
 def test_damaged(saved: Path, change: Change, said: str) -> None:
@@ -93,6 +94,13 @@ def test_the_command_shows_writes_and_checks(
     assert "no difference" in json.loads(again.read_text())["comparisons"][0]["verdict"]
     assert load_report(again).results == load_report(saved).results
     assert page.read_text().startswith("<!doctype html>")
+
+
+def test_what_was_interrupted_then_is_not_interrupted_now(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--import", str(_change(saved, lambda d: d.update(interrupted=True)))]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_what_got_slower_is_exit_code_1(saved: Path, tmp_path: Path) -> None:

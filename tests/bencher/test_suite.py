@@ -81,6 +81,11 @@ def test_lists_are_varied_and_equal_rows_are_one(tmp_path: Path) -> None:
         ('[[rows]]\nblock = "depthwize"', UserError, "row 1 .* no block 'depthwize'"),
         ('[[rows]]\nblock = "depthwise"\nplanes = [3]', UserError, "3 is no plane"),
         ('[[rows]]\nblock = "depthwise"\nkernel = []', UserError, "kernel is an empty list"),
+        (
+            f'[[rows]]\nblock = "depthwise"\nkernel = [3, 5]\nchannels = {[*range(999)]}',
+            UserError,
+            "1,998 nets",
+        ),
         ('[[rows]]\nblock = "depthwise"\nbaseline = "standard"', UserError, "a baseline is a table"),
         ('[[rows]]\nnetwork = "resnet"', UserError, "no network 'resnet'"),
         ("[[rows", FormatError, "not TOML"),

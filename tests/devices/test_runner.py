@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -244,6 +245,18 @@ def test_a_request_that_is_no_json_is_an_error(host_runner: Path, tmp_path: Path
         )
         assert done.returncode == 0
         assert '"error"' in (tmp_path / "result" / "message.json").read_text()
+
+
+def test_what_is_no_utf8_is_answered_in_utf8(host_runner: Path, tmp_path: Path) -> None:
+    """Bytes, too long forms and half pairs, as a damaged self-test has them; the rest is kept."""
+    command = b"\xc3\xbc\xff\xc0\x80\xed\xa0\x80\\ud800\xf0\x9f\x93\xb1\xe2\x82"
+    (tmp_path / "message.json").write_bytes(b'{"protocol": 1, "tensors": [], "command": "%s"}' % command)
+    (tmp_path / "tensors.bin").touch()
+    (tmp_path / "result").mkdir()
+    subprocess.run([host_runner, tmp_path, tmp_path / "result"], check=True, timeout=60)
+    answer = json.loads((tmp_path / "result" / "message.json").read_bytes().decode("utf-8"))
+    bad = "\ufffd"
+    assert f"ü{bad * 9}\U0001f4f1{bad * 2}" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("cluster", ["all", None])

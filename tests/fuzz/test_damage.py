@@ -15,14 +15,23 @@ from edgekit.bundle import open_bundle
 from edgekit.errors import FormatError, UserError
 from edgekit.formats import ncnn
 from edgekit.ops import SPECS, infer_graph
-
-CAMPAIGN = Path(__file__).parents[2] / "benchmarks" / "fuzz" / "campaign.py"
+from tests.fuzz.conftest import FUZZ
 
 
 @pytest.mark.slow
-def test_damaged_files_get_a_good_answer_from_every_command() -> None:
+def test_damaged_files_get_a_good_answer_from_every_command(material: Path) -> None:
     done = subprocess.run(
-        [sys.executable, CAMPAIGN, "--count", "120", "--cheap", "--jobs", "1"],
+        [
+            sys.executable,
+            FUZZ / "campaign.py",
+            "--count",
+            "120",
+            "--cheap",
+            "--jobs",
+            "1",
+            "--material",
+            material,
+        ],
         capture_output=True,
         text=True,
         check=False,

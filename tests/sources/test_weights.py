@@ -1,5 +1,7 @@
 """Weights from files: what fits, what does not, and how that is said."""
 
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from torch import nn
 
 from edgekit.errors import UserError
+from edgekit.sources.load import load_torchscript
 from edgekit.sources.weights import load_weights
 
 
@@ -79,3 +82,12 @@ def test_damaged_and_missing_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\0" * 100)
     with pytest.raises(UserError, match="is not a"):
         load_weights(net(), tmp_path / name)
+
+
+@pytest.mark.parametrize("load", [lambda path: load_weights(net(), path), load_torchscript])
+def test_what_unpacks_to_far_more_is_not_unpacked(tmp_path: Path, load: Callable[[Path], object]) -> None:
+    """PyTorch would read 128 MiB of zeros as code for half a minute."""
+    with zipfile.ZipFile(tmp_path / "w.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("w/code/net.py", bytes(128 << 20))
+    with pytest.raises(UserError, match="would unpack to 128 MiB, from 128 KiB"):
+        load(tmp_path / "w.pt")

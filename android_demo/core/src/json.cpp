@@ -212,18 +212,42 @@ private:
     std::size_t at_ = 0;
 };
 
+// How many bytes at the beginning of a text are one character of UTF-8, 0 where they are none (RFC 3629).
+std::size_t utf8_length(std::string_view text)
+{
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+    const unsigned head = byte(0);
+    if (head < 0x80)
+        return 1;
+    const std::size_t length = head < 0xC2 ? 0 : head < 0xE0 ? 2 : head < 0xF0 ? 3 : head < 0xF5 ? 4 : 0;
+    const unsigned lowest = head == 0xE0 ? 0xA0 : head == 0xF0 ? 0x90 : 0x80; // else it would be too long a form
+    const unsigned highest = head == 0xED ? 0x9F : head == 0xF4 ? 0x8F : 0xBF; // halves of pairs, above U+10FFFF
+    if (length == 0 || byte(1) < lowest || byte(1) > highest)
+        return 0;
+    for (std::size_t i = 2; i < length; ++i)
+        if ((byte(i) & 0xC0) != 0x80)
+            return 0;
+    return length;
+}
+
+// What is no UTF-8, from a damaged file or a name, becomes U+FFFD: JSON has nothing else.
 void write_string(std::ostream& out, const std::string& value)
 {
     static constexpr char digits[] = "0123456789abcdef";
     out << '"';
-    for (const char byte : value)
+    for (std::string_view rest = value; !rest.empty();)
     {
+        const char byte = rest.front();
+        const std::size_t length = utf8_length(rest);
         if (byte == '"' || byte == '\\')
             out << '\\' << byte;
         else if (static_cast<unsigned char>(byte) < 0x20)
             out << "\\u00" << digits[byte >> 4] << digits[byte & 15];
+        else if (length == 0)
+            out << "\\ufffd";
         else
-            out << byte;
+            out << rest.substr(0, length);
+        rest.remove_prefix(length == 0 ? 1 : length);
     }
     out << '"';
 }
