@@ -6,6 +6,8 @@ agree before anything is allocated, and the caller sees shape and dtype before t
 
 from __future__ import annotations
 
+import io
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.errors import EdgekitError, FormatError
-from edgekit.files import check_regular
+from edgekit.files import Buffer, read_buffer
 
 _PLAIN_KINDS = "biufc"
+_CHUNK_BYTES = 1 << 20
+_LENGTHS = struct.Struct("<HH")
+_LENGTHS_AT = 26  # in the header of an entry: APPNOTE.TXT 6.3.10, section 4.3.7
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -42,10 +47,11 @@ class Entry:
 
 
 class Archive:
-    """An open `.npz`: `entries` by name without `.npy`, `read` for the numbers of one."""
+    """An open `.npz`: `entries` by name without `.npy`, `read` or `map` for the numbers of one."""
 
-    def __init__(self, file: zipfile.ZipFile) -> None:
+    def __init__(self, file: zipfile.ZipFile, content: Buffer) -> None:
         self._file = file
+        self._bytes = content
         self._names = {info.filename.removesuffix(".npy"): info for info in file.infolist()}
 
     @property
@@ -73,8 +79,26 @@ class Archive:
             data = file.read()
         if len(data) != entry.nbytes:
             raise ValueError(f"the array '{name}' has {len(data)} bytes instead of {entry.nbytes}")
-        order: Literal["F", "C"] = "F" if entry.fortran_order else "C"
-        return np.frombuffer(bytearray(data), entry.dtype).reshape(entry.shape, order=order)
+        return _shaped(np.frombuffer(bytearray(data), entry.dtype), entry)
+
+    def map(self, name: str) -> npt.NDArray[Any]:
+        """Return an array without a copy, read-only; of a large archive it stays in the file until used.
+
+        Raises:
+            ValueError: as `read` does.
+        """
+        info = self._names.get(name)
+        if info is None or info.compress_type != zipfile.ZIP_STORED:
+            return self.read(name)
+        with self._open(name) as file:
+            entry = self._header(name, file)
+            begin = _begin(self._bytes, info) + file.tell()
+            while file.read(_CHUNK_BYTES):
+                pass  # at its end the checksum is compared
+        if begin % entry.dtype.itemsize or begin + entry.nbytes > len(self._bytes):
+            return self.read(name)
+        count = prod(entry.shape)
+        return _shaped(np.frombuffer(self._bytes, entry.dtype, count, begin), entry)
 
     def _open(self, name: str) -> IO[bytes]:
         if name not in self._names:
@@ -90,6 +114,17 @@ class Archive:
         if min(entry.shape, default=0) < 0 or entry.nbytes != left:
             raise ValueError(f"the array '{name}' announces {entry.nbytes} bytes and has {left}")
         return entry
+
+
+def _shaped(numbers: npt.NDArray[Any], entry: Entry) -> npt.NDArray[Any]:
+    order: Literal["F", "C"] = "F" if entry.fortran_order else "C"
+    return numbers.reshape(entry.shape, order=order)
+
+
+def _begin(content: Buffer, info: zipfile.ZipInfo) -> int:
+    """Where the data of an entry begin: behind its header, its name and its extra field."""
+    name, extra = _LENGTHS.unpack_from(content, info.header_offset + _LENGTHS_AT)
+    return int(info.header_offset + _LENGTHS_AT + _LENGTHS.size + name + extra)
 
 
 def _parsed(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -108,10 +143,10 @@ def open_npz(path: Path, remedy: str) -> Iterator[Archive]:
         UserError: the file cannot be read.
         FormatError: it is damaged.
     """
-    check_regular(path)
+    content = read_buffer(path)
     try:
-        with zipfile.ZipFile(path) as file:
-            yield Archive(file)
+        with zipfile.ZipFile(io.BytesIO(content) if isinstance(content, bytes) else path) as file:
+            yield Archive(file, content)
     except (EdgekitError, MemoryError):
         raise
     except Exception as error:  # zipfile, zlib, and the parser of array headers have dozens between them

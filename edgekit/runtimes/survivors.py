@@ -81,7 +81,9 @@ def run_survivors(
                 mended = asked.pop(sister)
                 kept = tuple(each for each in mended.outputs if each not in below)
                 # Memory that was written past its end kills later and elsewhere: give up more each time.
-                asked[sister] = replace(mended, outputs=kept[: len(kept) // 2] if again else kept)
+                handed_on = None if mended.keep is None else tuple(b for b in mended.keep if b not in below)
+                kept = kept[: len(kept) // 2] if again else kept
+                asked[sister] = replace(mended, outputs=kept, keep=handed_on)
 
 
 def _shapes(case: Case) -> object:

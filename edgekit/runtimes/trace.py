@@ -6,7 +6,7 @@ A trace knows nothing of PyTorch or ONNX: values are numbered, their numbers are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -120,9 +120,30 @@ class Trace:
 
 
 def finite_scale(values: Array) -> float:
-    """Return max(std, 1e-3 max|y|) of the finite numbers: the unit in which two tensors are called near."""
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
-    if finite.size == 0:
+    """Return max(std, 1e-3 max|y|) of the finite numbers: the unit in which two tensors are called near.
+
+    In float64, and in pieces, so that nothing of their size is allocated.
+    """
+    count, total, peak, square = 0, 0.0, 0.0, 0.0
+    for piece in _finite_pieces(values):
+        count, total = count + piece.size, total + float(piece.sum())
+        peak = max(peak, float(np.abs(piece).max()))
+    if count == 0:
         return 1.0
-    numbers = np.asarray(finite, np.float64)
-    return max(float(numbers.std()), 1e-3 * float(np.abs(numbers).max()), 1e-30)
+    for piece in _finite_pieces(values):
+        around = piece - total / count
+        square += float(np.einsum("i,i->", around, around))
+    return max(float(np.sqrt(square / count)), 1e-3 * peak, 1e-30)
+
+
+_PIECE = 1 << 18
+
+
+def _finite_pieces(values: Array) -> Iterator[Array]:
+    """Yield copies of the finite numbers as float64, none of them empty."""
+    numbers = values.reshape(-1)
+    for start in range(0, numbers.size, _PIECE):
+        piece = numbers[start : start + _PIECE].astype(np.float64)
+        piece = piece[np.isfinite(piece)]
+        if piece.size:
+            yield piece

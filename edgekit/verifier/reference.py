@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from edgekit.bundle import Bundle, Manifest
 from edgekit.errors import require
 from edgekit.runtimes.trace import Trace
 from edgekit.verifier.inputs import NamedInputs, spread_out
+from edgekit.verifier.portions import on_disk
 from edgekit.verifier.run import Artefact
 from edgekit.verifier.stream import StreamResult, judge_stream, run_stream, states
 
@@ -61,16 +63,19 @@ def make_reference(
     chosen, stream = list(inputs), tuple[StreamResult, ...]()
     if states(bundle.manifest):
         chosen, stream = _stream(rebuilt, artefact, bundle.manifest, inputs)
-    traces = [rebuilt.record(each.arrays) for each in chosen]
     warnings: tuple[str, ...] = ()
-    if store.fingerprint(traces[0]) != fingerprint:
-        alignment = _align_again(bundle.manifest, artefact, traces)
+    first = rebuilt.record(chosen[0].arrays)
+    if store.fingerprint(first) != fingerprint:
+        probes = [first, *(rebuilt.record(each.arrays) for each in chosen[1:2])]
+        alignment = _align_again(bundle.manifest, artefact, probes)
         warnings = ("the model runs other operations than at export: its layers were matched again",)
-    samples = tuple(
-        sample(artefact.graph, alignment, trace, each.name)
-        for trace, each in zip(traces, chosen, strict=True)
-    )
-    return NewReference(alignment, samples, stream, warnings)
+    samples = [sample(artefact.graph, alignment, first, chosen[0].name)]
+    del first  # one trace at a time: each holds every tensor of the model
+    for each in chosen[1:]:
+        samples[-1] = on_disk(samples[-1])
+        gc.collect()  # a run of the model leaves cycles behind, with its tensors in them
+        samples.append(sample(artefact.graph, alignment, rebuilt.record(each.arrays), each.name))
+    return NewReference(alignment, tuple(samples), stream, warnings)
 
 
 def _stream(
@@ -111,5 +116,5 @@ def _align_again(manifest: Manifest, artefact: Artefact, traces: Sequence[Trace]
             tuple(Port(spec.blob, spec.name, spec.batch_axis) for spec in manifest.outputs),
             artefact.device,
         ),
-        traces[:2],
+        traces,
     )

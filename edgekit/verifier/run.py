@@ -23,6 +23,8 @@ from edgekit.numerics.metrics import Comparison, Finding, compare
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed
 from edgekit.runtimes.survivors import run_survivors
 from edgekit.runtimes.trace import Array, finite_scale
+from edgekit.verifier.portions import batches, capture_of, in_stretches
+from edgekit.worker.protocol import let_go
 
 _SCALED_IN = ("fp32",)
 """Scaled inputs would leave the range of fp16, and their floors are measured in float32."""
@@ -85,14 +87,37 @@ def measure(
     bit for bit those of the run that was captured: otherwise observing changed what was observed. So must
     those of a second run: otherwise ncnn is not deterministic, and one verdict says little.
     """
+    parts = [
+        _measure_batch(artefact, alignment, [samples[number] for number in batch], outputs, options or {})
+        for batch in batches(samples)
+    ]
+    differing = (each for part in parts for each in part.light_mode_differs)
+    repeated = (each for part in parts for each in part.second_run_differs)
+    return Measurements(
+        tuple(each for part in parts for each in part.samples),
+        parts[0].device,
+        tuple(dict.fromkeys(differing)),
+        tuple(dict.fromkeys(repeated)),
+        tuple(crash for part in parts for crash in part.crashes),
+    )
+
+
+def _measure_batch(
+    artefact: Artefact,
+    alignment: Alignment,
+    samples: Sequence[Sample],
+    outputs: Sequence[str],
+    options: Mapping[str, Any],
+) -> Measurements:
+    """Measure some samples in one worker process."""
     cases = cases_of(artefact.graph, alignment, samples, outputs, artefact.precision)
     survivors = run_survivors(
         artefact.device,
         artefact.param,
         artefact.weights,
         artefact.graph,
-        cases,
-        {**PRECISIONS[artefact.precision], **(options or {})},
+        _in_stretches(cases, artefact.graph, samples),
+        {**PRECISIONS[artefact.precision], **options},
         threads=artefact.threads,
     )
     reply = survivors.reply
@@ -115,6 +140,16 @@ def measure(
         _differences(reply, numbers, outputs, "light", "again"),
         survivors.crashes,
     )
+
+
+def _in_stretches(cases: Sequence[Case], graph: Graph, samples: Sequence[Sample]) -> list[Case]:
+    """Cut the captures that a worker could not hold; everything else stays one case."""
+    wholes = {f"{number}.whole": sample for number, sample in enumerate(samples)}
+    return [
+        part
+        for case in cases
+        for part in (in_stretches(case, graph, wholes[case.id]) if case.id in wholes else [case])
+    ]
 
 
 def cases_of(
@@ -195,6 +230,7 @@ def _compare_sample(
         for blob, expected in case.outputs.items()
         if f"{number}.scaled{case.layer}" in reply.message["status"]
     }
+    captured = capture_of(reply.tensors, f"{number}.whole")
     for layer in alignment.layers:
         for blob in layer.outputs:
             reference = sample.blobs[blob]
@@ -202,7 +238,7 @@ def _compare_sample(
                 same = compare(reference, reference)
                 found[blob] = BlobMeasurement(same, same, finite_scale(reference), reference.shape)
                 continue
-            whole = reply.tensors.get(f"{number}.whole:{blob}")
+            whole = reply.tensors.get(captured.get(blob, ""))
             alone = reply.tensors.get(f"{number}.{layer.index}:{blob}")
             found[blob] = BlobMeasurement(
                 _compare(whole, reference),
@@ -212,6 +248,9 @@ def _compare_sample(
                 None if whole is None else histogram(reference, whole),
                 scaled.get(blob),
             )
+            for array in (reference, whole, alone):
+                if array is not None:
+                    let_go(array)
     return found
 
 
@@ -229,8 +268,10 @@ def _differences(
     differing = []
     for blob in outputs:
         for number in numbers:
-            one = reply.tensors.get(f"{number}.{left}:{blob}")
-            other = reply.tensors.get(f"{number}.{right}:{blob}")
+            one, other = (
+                reply.tensors.get(capture_of(reply.tensors, f"{number}.{name}").get(blob, ""))
+                for name in (left, right)
+            )
             if one is None or other is None:
                 continue
             if one.shape != other.shape or not np.array_equal(one, other, equal_nan=True):

@@ -13,6 +13,7 @@ multiples of 64 bytes; data is C-contiguous and little-endian. Readers map the f
 from __future__ import annotations
 
 import json
+import mmap
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -77,6 +78,26 @@ class Progress:
         os.ftruncate(self._descriptor, len(data))
 
 
+def let_go(array: Array) -> None:
+    """Let the memory of a mapped array go; its numbers are read from the file again when they are asked for.
+
+    Who goes through a mapped file would hold all of it in the end. An array that is not mapped stays.
+    """
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    if not isinstance(owner, mmap.mmap) or not array.flags.c_contiguous or not array.nbytes:
+        return
+    start = _address(array) - _address(np.frombuffer(owner, np.uint8))
+    first = start - start % mmap.PAGESIZE
+    owner.madvise(mmap.MADV_DONTNEED, first, start + array.nbytes - first)
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
 def write_message(
     folder: str, message: Mapping[str, Any], tensors: Iterable[tuple[str, Array, int | None]] = ()
 ) -> None:
@@ -84,6 +105,7 @@ def write_message(
     writer = TensorWriter(folder)
     for key, array, batch_axis in tensors:
         writer.add(key, array, batch_axis)
+        let_go(array)
     writer.close(message)
 
 

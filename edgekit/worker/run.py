@@ -18,11 +18,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import ncnn
+import numpy as np
 
 from .environment import environment
 from .net import load_net, to_array, to_mat
-from .protocol import Array, Progress, TensorWriter
+from .protocol import Array, Progress, TensorWriter, let_go
 from .weights import load_random_net
+
+_NOTHING = np.empty(0)
 
 
 def serve(
@@ -72,14 +75,17 @@ def _run_case(
     mats = []  # alive until the extractor is gone
     codes: dict[str, int] = {}
     for blob, key in case["inputs"].items():
-        mat = kept[key[1:]] if key.startswith("@") else to_mat(tensors[key], batch_axes[key])
+        mat = kept.get(key[1:]) if key.startswith("@") else to_mat(tensors[key], batch_axes[key])
+        if mat is None:  # the case that was to keep it died and was left out
+            return dict.fromkeys(case["outputs"], -1)
         mats.append(mat)
+        let_go(tensors.get(key, _NOTHING))
         code = extractor.input(blob, mat)
         if code != 0:
             return dict.fromkeys(case["outputs"], code)
     dtypes = case.get("dtypes", {})
     for blob in case["outputs"]:
-        progress.begin(f"layer '{layers.get(blob, '')}', blob {blob} of case {case['id']}")
+        _begin(progress, layers, blob, case)
         mat = ncnn.Mat()
         codes[blob] = extractor.extract(blob, mat)
         if codes[blob] == 0 and mat.empty():
@@ -90,7 +96,12 @@ def _run_case(
     if "keep" in case:
         kept.clear()
         for blob in case["keep"]:
+            _begin(progress, layers, blob, case)
             mat = ncnn.Mat()
             codes[blob] = extractor.extract(blob, mat)
             kept[f"{case['id']}:{blob}"] = mat.clone()
     return codes
+
+
+def _begin(progress: Progress, layers: Mapping[str, str], blob: str, case: Mapping[str, Any]) -> None:
+    progress.begin(f"layer '{layers.get(blob, '')}', blob {blob} of case {case['id']}")
