@@ -16,6 +16,7 @@ import numpy as np
 from edgekit import schema
 from edgekit.bencher.compare import verdict_of
 from edgekit.bencher.result import SCHEMA, VERSION, BenchReport, Comparison, Latency, Result
+from edgekit.devices import DeviceInfo
 from edgekit.errors import UserError, did_you_mean
 from edgekit.numerics import statistics as st
 
@@ -70,6 +71,13 @@ def check_targets(targets: Sequence[str], earlier: Earlier) -> None:
         )
 
 
+def check_device(device: DeviceInfo, earlier: Earlier) -> None:
+    """Raise `UserError`, before minutes are spent on measuring, when the report is of another device."""
+    differences = [*_device_differences(device, earlier)]
+    if differences:
+        raise _other_conditions(differences, earlier)
+
+
 def check(report: BenchReport, earlier: Earlier) -> BenchReport:
     """Return the report with a comparison for every configuration that the earlier one has too.
 
@@ -77,14 +85,11 @@ def check(report: BenchReport, earlier: Earlier) -> BenchReport:
         UserError: device or conditions differ, or no configuration is in both.
     """
     pairs = [result for result in report.results if result.latency and result.key in earlier.rounds]
-    differences = [*_device_differences(report, earlier)]
+    differences = [*_device_differences(report.device, earlier)]
     for result in pairs:
         differences += _condition_differences(result, earlier)
     if differences:
-        raise UserError(
-            f"'{earlier.path}' was measured under other conditions: " + "; ".join(dict.fromkeys(differences)),
-            "measure the baseline again under these conditions",
-        )
+        raise _other_conditions(differences, earlier)
     if not pairs:
         raise UserError(
             f"nothing that was measured is in '{earlier.path}' too",
@@ -113,8 +118,15 @@ def _own_noise(rounds: list[st.Samples], seed: int) -> float:
     return st.swap_noise(rounds[0 : 2 * half : 2], rounds[1 : 2 * half : 2], seed=seed)
 
 
-def _device_differences(report: BenchReport, earlier: Earlier) -> Iterator[str]:
-    here = schema.to_json(report.device)
+def _other_conditions(differences: Sequence[str], earlier: Earlier) -> UserError:
+    return UserError(
+        f"'{earlier.path}' was measured under other conditions: " + "; ".join(dict.fromkeys(differences)),
+        "measure the baseline again under these conditions",
+    )
+
+
+def _device_differences(device: DeviceInfo, earlier: Earlier) -> Iterator[str]:
+    here = schema.to_json(device)
     for name in _DEVICE_FIELDS:
         if earlier.device.get(name) != here[name]:
             yield f"{name} {earlier.device.get(name)!r} there, {here[name]!r} here"

@@ -11,6 +11,13 @@ from edgekit.errors import UserError, did_you_mean
 from edgekit.units import parse_int_list, parse_named_shape
 
 STDOUT = "-"
+_ELSEWHERE = {
+    "convert": "it is: edgekit export MODEL -o BUNDLE",
+    "forecast": "it is: edgekit verify BUNDLE --forecast fp16",
+    "ladder": "it is: edgekit verify BUNDLE --ladder",
+    "repair": "it is: edgekit verify BUNDLE --repair fp16 -o NEW_BUNDLE",
+    "setup": "it is: edgekit device setup DEVICE",
+}
 PRECISIONS = ("fp32", "fp16", "fp16-storage", "bf16", "int8")
 
 
@@ -55,7 +62,9 @@ class Parser(argparse.ArgumentParser):
         label = "command" if action.dest == "command" else "/".join(action.option_strings) or action.metavar
         raise UserError(
             f"'{value}' is not a {label}" if label == "command" else f"'{value}' is not a value of {label}",
-            did_you_mean(str(value), choices) or "choose from " + ", ".join(choices),
+            (_ELSEWHERE.get(value) if label == "command" else None)
+            or did_you_mean(str(value), choices)
+            or "choose from " + ", ".join(choices),
         )
 
 

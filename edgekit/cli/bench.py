@@ -157,10 +157,12 @@ def _import(args: argparse.Namespace) -> BenchReport:
 
 def _measure(args: argparse.Namespace, device: str) -> BenchReport:
     from edgekit.bencher import OpenMp, Pinning, against, bench
+    from edgekit.devices import open_device
 
     earlier = against.load(args.against) if args.against else None
     if earlier is not None:
         against.check_targets(args.targets, earlier)
+        against.check_device(open_device(device).info(), earlier)
     with StatusLine("bench") as status:
         report = bench(
             args.targets,

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from edgekit import processes
 from edgekit.devices.adb_client import Client, choose, listing, require_adb
-from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
+from edgekit.devices.base import DeviceInfo, Reply, Tensor, ask
 from edgekit.devices.exchange import Ending, exchange
 from edgekit.devices.setup.native import find_runner, runner_target
 from edgekit.devices.watch import LONGEST_S, timed_out
@@ -109,9 +109,7 @@ class AdbDevice:
 
     def info(self) -> DeviceInfo:
         """Start a worker that only says where it is."""
-        reply = self.call({"command": "info"}, timeout_s=_SLACK_S)
-        reply.close()
-        return device_info(reply.message["environment"], kind="adb", emulated=self.emulated)
+        return ask(self, "adb", timeout_s=_SLACK_S)
 
     def call(
         self,

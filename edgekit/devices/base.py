@@ -113,6 +113,13 @@ class Device(Protocol):
         ...
 
 
+def ask(device: Device, kind: str, timeout_s: float | None = None) -> DeviceInfo:
+    """Start a worker on a device that only says where it is; see `Device.call`."""
+    reply = device.call({"command": "info"}, timeout_s=timeout_s)
+    reply.close()
+    return device_info(reply.message["environment"], kind=kind, emulated=device.emulated)
+
+
 def device_info(environment: Mapping[str, Any], *, kind: str, emulated: bool) -> DeviceInfo:
     """Build a `DeviceInfo` from the `environment` of any worker reply."""
     return DeviceInfo(

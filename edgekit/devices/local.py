@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import processes
-from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
+from edgekit.devices.base import DeviceInfo, Reply, Tensor, ask
 from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange, finish_process, run_process
 
 __all__ = ["WORKER_FOLDER", "LocalDevice"]
@@ -32,9 +32,7 @@ class LocalDevice:
 
     def info(self) -> DeviceInfo:
         """Start a worker that only says where it is."""
-        reply = self.call({"command": "info"})
-        reply.close()
-        return device_info(reply.message["environment"], kind="local", emulated=False)
+        return ask(self, "local")
 
     def call(
         self,

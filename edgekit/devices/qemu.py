@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
+from edgekit.devices.base import DeviceInfo, Reply, Tensor, ask
 from edgekit.devices.counting import (
     CountingEmulator,
     add_counts,
@@ -58,9 +58,7 @@ class QemuDevice:
 
     def info(self) -> DeviceInfo:
         """Start a worker that only says where it is."""
-        reply = self.call({"command": "info"})
-        reply.close()
-        return device_info(reply.message["environment"], kind="qemu", emulated=True)
+        return ask(self, "qemu")
 
     def call(
         self,

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgekit import processes
-from edgekit.devices.base import DeviceInfo, Reply, Tensor, device_info
+from edgekit.devices.base import DeviceInfo, Reply, Tensor, ask
 from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange
 from edgekit.devices.remote.supervisor import RESULT_FILES
 from edgekit.devices.watch import LONGEST_S, timed_out
@@ -108,9 +108,7 @@ class SshDevice:
 
     def info(self) -> DeviceInfo:
         """Start a worker that only says where it is."""
-        reply = self.call({"command": "info"}, timeout_s=_SLACK_S)
-        reply.close()
-        return device_info(reply.message["environment"], kind="ssh", emulated=False)
+        return ask(self, "ssh", timeout_s=_SLACK_S)
 
     def call(
         self,

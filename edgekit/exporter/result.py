@@ -10,6 +10,7 @@ from pathlib import Path
 from edgekit.bundle import ConverterWarning, TensorSpec
 from edgekit.errors import EXIT_CHECK_FAILED, UserError
 from edgekit.runtimes.trace import Source
+from edgekit.verifier.model import Unmatched
 
 EXPORT_SCHEMA = "edgekit.export/1"
 
@@ -68,6 +69,7 @@ class ExportResult:
     rewrites: tuple[str, ...] = ()
     fp16: Fp16Cost | None = None
     aligned_layers: int | None = None
+    unmatched: tuple[Unmatched, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -176,5 +176,6 @@ class Run:
             rewrites=rewrites,
             fp16=cost,
             aligned_layers=verdict.compared,
+            unmatched=verdict.unmatched,
             timings_s=dict(ledger.timings_s),
         )

@@ -79,8 +79,9 @@ def _device(report: BenchReport) -> list[str]:
     first = report.results[0]
     openmp = {name: value for name, value in first.conditions.openmp.items() if name.startswith("OMP_")}
     threaded = any(result.threads > 1 for result in report.results)
-    processes = len(first.conditions.rounds)
-    each = counted(processes, "process", "processes")
+    numbers = [len(result.conditions.rounds) for result in report.results]
+    each = counted(max(numbers), "process", "processes")
+    each = each if min(numbers) == max(numbers) else f"{min(numbers)} to {each}"
     lines = [
         f"device   {device.kind}: {device.cpu}, {device.arch}, {device.cores} cores, ncnn {device.ncnn}",
         f"mode     {report.mode}: {each} each, in turns; seed {report.seed}",

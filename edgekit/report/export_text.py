@@ -11,6 +11,7 @@ from edgekit.units import format_bytes, format_count, format_duration, format_er
 
 _MOST_SOURCES = 3
 _MOST_WARNINGS = 5
+_MOST_UNMATCHED = 3
 
 
 def export_text(result: ExportResult, elapsed_s: float) -> str:
@@ -33,6 +34,9 @@ def export_text(result: ExportResult, elapsed_s: float) -> str:
         lines.append(f"  {fp16_text(result.fp16, result.bin_bytes)}")
     if result.aligned_layers is not None:
         lines.append(f"  {result.aligned_layers} of {result.layers} layers matched with the reference")
+        lines += [f"    not {each.name}: {each.reason}" for each in result.unmatched[:_MOST_UNMATCHED]]
+        if len(result.unmatched) > _MOST_UNMATCHED:
+            lines.append(f"    nor {len(result.unmatched) - _MOST_UNMATCHED} more: edgekit verify lists them")
     lines += [f"  rewritten: {each}" for each in result.rewrites]
     lines += _warnings(result.warnings, "  the converter remarked, and the numbers agree all the same:")
     return "\n".join(lines) + "\n"

@@ -76,7 +76,6 @@ class _Recorder:
         self.input_ids: dict[str, int] = {}
         self.notes: list[str] = []
         self.modules: list[str] = []
-        self.functions: list[str] = []
         self.recurrent: int | None = None
         self.recurrent_calls = 0
         named = [

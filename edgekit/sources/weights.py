@@ -31,6 +31,12 @@ def load_weights(
     _check_shapes(state, own, path)
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in state if name not in own]
+    if missing and unexpected and not state.keys() & own.keys():
+        raise UserError(
+            f"'{path}' holds the weights of another model: "
+            f"it has {_listed(unexpected)}, this one {_listed(missing)}",
+            did_you_mean(missing[0], unexpected) or "give the model's own weights",
+        )
     if missing and not allow_missing:
         near = did_you_mean(missing[0], unexpected)
         remedy = f"in the file, {near}" if near else "give the model's own weights, or --allow-missing"

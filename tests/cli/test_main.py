@@ -45,6 +45,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
             "'zzz' is not a command",
             "choose from export, verify, bench, diff, weights, inspect, models, doctor",
         ),
+        (["repair", "b"], "'repair' is not a command", "it is: edgekit verify BUNDLE --repair fp16 -o NEW"),
         ([], "the following arguments are required: COMMAND", "see: edgekit --help"),
         (["--versoin"], "edgekit has no option '--versoin'", "did you mean '--version'?"),
         (

@@ -63,6 +63,15 @@ def test_missing_and_unexpected_keys_are_errors_unless_allowed(
     assert "left out '0.wieght'" in notes[1]
 
 
+def test_weights_of_another_model_are_called_so(tmp_path: Path) -> None:
+    torch.save(nn.ModuleDict({"stem": nn.Linear(3, 4)}).state_dict(), tmp_path / "w.pt")
+    for allowed in (False, True):
+        with pytest.raises(
+            UserError, match=r"of another model: it has 'stem\.weight', .*, this one '0\.weight'"
+        ):
+            load_weights(net(), tmp_path / "w.pt", allow_missing=allowed, allow_unexpected=allowed)
+
+
 def test_another_shape_is_an_error(tmp_path: Path) -> None:
     torch.save(nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(4)).state_dict(), tmp_path / "w.pt")
     with pytest.raises(UserError, match=r"'0.weight'.*\(5, 3, 3, 3\).*\(4, 3, 3, 3\)"):
