@@ -150,7 +150,7 @@ def _ladder(rungs: Iterable[Mapping[str, Any]], sentence: str) -> Markup | None:
             "li",
             tag("b", str(rung["rung"])),
             tag("span", str(rung["status"]), class_="status"),
-            None if rung.get("max_abs") is None else tag("code", _moved(rung)),
+            *_moved(rung),
             tag("span", str(rung["note"]), class_="muted") if rung.get("note") else None,
             class_=f"rung {rung['status'] if rung['status'] in ('pass', 'fail') else 'other'}",
         )
@@ -162,9 +162,19 @@ def _ladder(rungs: Iterable[Mapping[str, Any]], sentence: str) -> Markup | None:
     return tag("section", tag("h2", "The ladder"), said, tag("ol", *steps, class_="ladder"))
 
 
-def _moved(rung: Mapping[str, Any]) -> str:
-    error = format_error(float(rung["max_abs"]))
-    return error if rung.get("floor") is None else f"{error}, floor {format_error(float(rung['floor']))}"
+def _moved(rung: Mapping[str, Any]) -> list[Markup]:
+    """By how much the stage moves the outputs, and what rounding explains of that."""
+    pairs = (("off by", rung.get("max_abs")), ("floor", rung.get("floor")))
+    return [
+        tag(
+            "span",
+            tag("span", f"{what} ", class_="muted"),
+            tag("code", format_error(float(number))),
+            class_="moved",
+        )
+        for what, number in pairs
+        if number is not None and rung.get("max_abs") is not None
+    ]
 
 
 def _graph(report: VerifyReport) -> Markup:

@@ -247,6 +247,18 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, page: Pat
     assert browser.problems == []
 
 
+def test_a_phone_begins_where_names_can_be_read(browser: Browser, page: Path) -> None:
+    browser.resize(360, 740, phone=True)
+    browser.open(page)
+    inside = (
+        "(() => { const n = document.querySelector('.node.chosen').getBoundingClientRect();"
+        "const c = document.querySelector('#canvas').getBoundingClientRect();"
+        "return n.left >= c.left && n.right <= c.right && n.top >= c.top && n.bottom <= c.bottom; })()"
+    )
+    assert browser.ask(inside)
+    assert not browser.ask("document.querySelector('#graph').classList.contains('far')")
+
+
 def test_names_that_look_like_markup_stay_text(
     browser: Browser, failing: VerifyReport, tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ function first() {
 const start = first();
 if (state.layer === null && start >= 0) {
   graph.mark(start);
+  graph.begin(start);
   detail.show(start);
   table.mark(start);
   state.layer = start;

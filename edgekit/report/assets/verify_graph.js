@@ -70,6 +70,12 @@ class Graph {
     this.apply();
   }
 
+  // To begin with, a phone shows the neighbourhood of a layer: of the whole graph it could show no names.
+  begin(index) {
+    const narrow = window.matchMedia("(max-width: 900px)").matches;
+    if (narrow && this.view.scale < 0.6) this.center(index);
+  }
+
   isVisible(index) {
     const node = this.nodes.get(index).getBoundingClientRect();
     const frame = this.canvas.getBoundingClientRect();
