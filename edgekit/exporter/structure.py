@@ -136,7 +136,7 @@ def _outputs(graph: Graph, expected: int) -> Iterator[Finding]:
 
 def tape_sources(trace: Trace, op: str) -> tuple[Source, ...]:
     """Where operations of the same name stand, by the reference run: for routes that keep no lines."""
-    name = remedies.short(op).lower()
+    name = remedies.short(op).lower().strip("_")
     names = {name, *remedies.RELATED.get(name, ())}
     nodes = (node for node in trace.nodes if node.op.rpartition(".")[2].strip("_").lower() in names)
     return tuple(dict.fromkeys(node.source for node in nodes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +64,7 @@ def _repeat(state: State, x: torch.Tensor, *counts: Any) -> Any:
     return x
 
 
-def _adaptive_pool(state: State, x: torch.Tensor, output_size: Any) -> Any:
+def adaptive_pool(state: State, x: torch.Tensor, output_size: Any) -> Any:
     """Multiply by one matrix of means for the rows and one for the columns: ONNX has equal windows only."""
     wanted = [output_size] * 2 if isinstance(output_size, int) else list(output_size)
     sizes = sizes_of(x)[-2:]
@@ -122,33 +121,7 @@ def _pool(function: Callable[..., Any]) -> Rule:
     return rule
 
 
-def _interpolate(state: State, x: torch.Tensor, size: Any = None, *more: Any, **named: Any) -> Any:
-    """Spell `nearest-exact` with matrices of ones and zeros; `area` in ONNX as the pooling that it is."""
-    given = dict(_INTERPOLATE.bind(x, size, *more, **named).arguments)
-    mode = given.get("mode")
-    if state.dynamic or x.dim() != 4 or not (mode == "nearest-exact" or (mode == "area" and state.onnx)):
-        return NotImplemented
-    with untraced():
-        given["input"] = torch.zeros(sizes_of(x))
-        wanted = sizes_of(F.interpolate(**given))[-2:]
-    if mode == "area":
-        pooled = _adaptive_pool(state, x, wanted)
-        return F.adaptive_avg_pool2d(x, (wanted[0], wanted[1])) if pooled is NotImplemented else pooled
-    with untraced():
-        rows, columns = (_nearest(a, b) for a, b in zip(sizes_of(x)[-2:], wanted, strict=True))
-        columns = columns.t().contiguous()
-    return torch.matmul(torch.matmul(rows, x), columns)
-
-
-def _nearest(size: int, count: int) -> torch.Tensor:
-    """The matrix (count, size) that takes for each place the pixel whose middle is nearest."""
-    picked = F.interpolate(torch.arange(size).float()[None, None], count, mode="nearest-exact")
-    return torch.eye(size)[picked.flatten().long()]
-
-
-_INTERPOLATE = inspect.signature(F.interpolate)
 _POOL = "gave a pooling the size of its window as numbers"
-_RESIZE = "wrote a resize as a product with matrices or a pooling"
 _REPEAT = "wrote repeat_interleave as a resize or a product with ones"
 _SHUFFLE = "wrote the channel shuffle as reshape and transpose"
 RULES: dict[Any, tuple[str, Rule]] = {
@@ -159,8 +132,7 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.tile: ("wrote tile as repeat", _tile),
     torch.Tensor.tile: ("wrote tile as repeat", _tile),
     torch.Tensor.repeat: ("wrote repeat as a product with ones", _repeat),
-    F.adaptive_avg_pool2d: ("wrote adaptive pooling as products with matrices of means", _adaptive_pool),
-    F.interpolate: (_RESIZE, _interpolate),
+    F.adaptive_avg_pool2d: ("wrote adaptive pooling as products with matrices of means", adaptive_pool),
     **{each: (_POOL, _pool(each)) for each in (F.avg_pool2d, F.max_pool2d, F.avg_pool1d, F.max_pool1d)},
     F.affine_grid: ("wrote affine_grid as a product with a fixed grid", _affine_grid),
     torch.repeat_interleave: (_REPEAT, _repeat_interleave),

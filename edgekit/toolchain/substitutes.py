@@ -22,6 +22,7 @@ from edgekit.toolchain import (
     substitute_arithmetic,
     substitute_attention,
     substitute_indexing,
+    substitute_resizes,
     substitute_shapes,
 )
 from edgekit.toolchain.folding import FILLED, ComputedConstants, writes
@@ -31,6 +32,7 @@ _SUBSTITUTES = {
     **substitute_arithmetic.RULES,
     **substitute_attention.RULES,
     **substitute_indexing.RULES,
+    **substitute_resizes.RULES,
     **substitute_shapes.RULES,
     **high_rank.RULES,
     **recurrent.RULES,

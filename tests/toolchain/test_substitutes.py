@@ -42,6 +42,11 @@ CASES: dict[str, Callable[[torch.Tensor], Any]] = {
     "where inf": lambda x: torch.where(torch.ones(8, 6).tril() > 0, x, -math.inf),
     "unbind": lambda x: x.flatten(2).transpose(1, 2).reshape(1, 48, 2, 1, 2).permute(2, 0, 3, 1, 4).unbind(0),
     "select": lambda x: x.flatten(2).transpose(1, 2).reshape(1, 48, 2, 1, 2).permute(2, 0, 3, 1, 4)[1],
+    "antialias": lambda x: F.interpolate(x, (5, 9), mode="bilinear", antialias=True),
+    "antialias bicubic": lambda x: F.interpolate(x, scale_factor=0.6, mode="bicubic", antialias=True),
+    "nearest by scale": lambda x: F.interpolate(x, scale_factor=(1.7, 0.37)),
+    "nearest exact": lambda x: F.interpolate(x, scale_factor=1.7, mode="nearest-exact"),
+    "nearest exact line": lambda x: F.interpolate(x[0], 11, mode="nearest-exact"),
     "windows": lambda x: x.view(1, 4, 2, 4, 3, 2).permute(0, 1, 2, 4, 3, 5).contiguous().view(-1, 8, 4),
 }
 
@@ -65,6 +70,9 @@ LEFT_ALONE: dict[str, Callable[[torch.Tensor], Any]] = {
     "square": lambda x: x**2,
     "root": lambda x: x.abs() ** 0.5,
     "last axis norm": lambda x: F.layer_norm(x, (6,)),
+    "nearest by a whole scale": lambda x: F.interpolate(x, scale_factor=3.0),
+    "nearest by size": lambda x: F.interpolate(x, (5, 11)),
+    "scale computed again": lambda x: F.interpolate(x, scale_factor=1.7, recompute_scale_factor=True),
     "plain slice": lambda x: x[:, 1:3],
     "live mask": lambda x: x.masked_fill(x > 0, 0.0),
     "live where": lambda x: torch.where(x > 0, x, 0.0),
