@@ -6,22 +6,23 @@ samples = [sample(graph, alignment, traces[0], "seed 0")]
 store.write(folder, alignment, samples, store.fingerprint(traces[0]))
 """
 
-from edgekit.alignment.align import align
+from edgekit.alignment.ahead import Ahead
+from edgekit.alignment.align import Seen, align, capture
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
-from edgekit.alignment.noise import Errors, whole_errors
 from edgekit.alignment.observe import Artefact, Port
 from edgekit.alignment.sample import Sample, sample
 
 __all__ = [
+    "Ahead",
     "Alignment",
     "Artefact",
     "BlobAlignment",
-    "Errors",
     "LayerAlignment",
     "Method",
     "Port",
     "Sample",
+    "Seen",
     "align",
+    "capture",
     "sample",
-    "whole_errors",
 ]

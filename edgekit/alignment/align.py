@@ -7,12 +7,13 @@ matching (`repair`), and the walk goes on from the blob that was put right.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edgekit.alignment import families
+from edgekit.alignment.ahead import Ahead
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.layout import mat_layout
-from edgekit.alignment.matching import Index, Observation
+from edgekit.alignment.matching import Observation
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
 from edgekit.alignment.observe import Artefact, Observer, Port, Probe, blobs_of
 from edgekit.alignment.repair import repair
@@ -23,30 +24,52 @@ from edgekit.errors import UserError
 from edgekit.graph import Layer
 from edgekit.runtimes.trace import Source, Trace
 
+Seen = Mapping[str, Observation]
 
-def align(artefact: Artefact, traces: Sequence[Trace]) -> Alignment:
-    """Align an artefact with the traces of one model on several probes (two are enough, one will do).
+
+def capture(artefact: Artefact, ahead: Ahead) -> Seen:
+    """Return every blob of whole runs on the inputs of the traces: all that most alignments need of ncnn.
 
     Raises:
         UserError: an input blob and its PyTorch tensor cannot be told to be the same.
         WorkerCrashed, WorkerError: ncnn cannot run the artefact.
     """
-    traces = _alike(traces)
-    index = Index(traces)
-    state = State(artefact.graph, Flow(traces[0]), index, weights=fingerprints(artefact.graph, traces[0]))
-    for port in artefact.inputs:
-        state.chosen[port.blob] = _port(state.trace, port, state.trace.inputs[port.name])
-    observer = Observer(artefact, traces)
-    injection = {blob: (entry.value, entry.layout) for blob, entry in state.chosen.items()}
+    traces = ahead.index.traces
+    injection = {
+        blob: (entry.value, entry.layout) for blob, entry in _input_entries(artefact, traces[0]).items()
+    }
     everything = blobs_of(artefact.graph, range(len(artefact.graph.layers)))
-    (seen,) = observer.ask([Probe(injection, everything)])
+    (seen,) = Observer(artefact, traces).ask([Probe(injection, everything)])
+    return seen
+
+
+def align(
+    artefact: Artefact, traces: Sequence[Trace], ahead: Ahead | None = None, seen: Seen | None = None
+) -> Alignment:
+    """Align an artefact with the traces of one model on several probes (two are enough, one will do).
+
+    `ahead` is what is known of these traces already, `seen` what `capture` gave for them.
+
+    Raises:
+        UserError: an input blob and its PyTorch tensor cannot be told to be the same.
+        WorkerCrashed, WorkerError: ncnn cannot run the artefact.
+    """
+    ahead = ahead or Ahead(traces)
+    seen = capture(artefact, ahead) if seen is None else seen
+    index, traces = ahead.index, ahead.index.traces
+    state = State(artefact.graph, Flow(traces[0]), index, weights=fingerprints(artefact.graph, traces[0]))
+    state.chosen.update(_input_entries(artefact, traces[0]))
     for port in artefact.outputs:
         if port.blob not in state.chosen:
             state.chosen[port.blob] = _output(state, port, seen.get(port.blob))
     state.pinned = frozenset(state.chosen)
     left = walk(state, seen)
-    suspects = repair(state, observer, left)
+    suspects = repair(state, Observer(artefact, traces), left)
     return freeze(state, suspects)
+
+
+def _input_entries(artefact: Artefact, trace: Trace) -> dict[str, BlobAlignment]:
+    return {port.blob: _port(trace, port, trace.inputs[port.name]) for port in artefact.inputs}
 
 
 def _output(state: State, port: Port, seen: Observation | None) -> BlobAlignment:
@@ -60,13 +83,6 @@ def _output(state: State, port: Port, seen: Observation | None) -> BlobAlignment
     if match is not None:
         return BlobAlignment(port.blob, value, match.layout, Method.OUTPUT, 1.0, match.error)
     return _port(state.trace, port, value, Method.OUTPUT)
-
-
-def _alike(traces: Sequence[Trace]) -> tuple[Trace, ...]:
-    """Keep the traces that took the same way through the model as the first one."""
-    first = traces[0]
-    ways = [tuple((node.op, node.inputs, node.outputs) for node in trace.nodes) for trace in traces]
-    return tuple(trace for trace, way in zip(traces, ways, strict=True) if way == ways[0] or trace is first)
 
 
 def _port(trace: Trace, port: Port, value: int, method: Method = Method.INPUT) -> BlobAlignment:

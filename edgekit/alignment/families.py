@@ -196,6 +196,11 @@ def is_view(op: str) -> bool:
     return short(op) in _VIEWS
 
 
+def may_be_folded(op: str) -> bool:
+    """Whether a converter can make an operation part of the layer whose result it reads."""
+    return short(op) in _FOLDED | _FUSABLE
+
+
 def is_view_layer(layer: Layer) -> bool:
     """Whether a layer hands numbers of its input on without changing one."""
     return layer.type in _VIEW_LAYERS

@@ -58,6 +58,15 @@ class Index:
         self._moments: dict[tuple[int, int], Array] = {}
         self._scales: dict[tuple[int, int], float] = {}
 
+    def learn(self, value: int) -> None:
+        """Take the moments and the scale of a value now, if a blob may ever stand for it."""
+        size = self.array(value, 0).size
+        if size == 0 or not self._usable(value, size):
+            return
+        for probe in range(len(self.traces)):
+            self._moments_of(value, probe)
+            self.scale(value, probe)
+
     def array(self, value: int, probe: int) -> Array:
         """The numbers of a value on one probe."""
         return self.traces[probe].values[value]
@@ -120,16 +129,19 @@ class Index:
     def _moments_agree(self, value: int, seen: Observation, moments: dict[int, Array]) -> bool:
         """Compare moments probe by probe; `moments` keeps those of the observation."""
         for probe, array in enumerate(seen.arrays):
-            key = (value, probe)
-            if key not in self._moments:
-                self._moments[key] = _moments(self.array(value, probe))
             if probe not in moments:
                 moments[probe] = _moments(array)
-            mine = self._moments[key]
+            mine = self._moments_of(value, probe)
             limit = _MOMENT_TOLERANCE * max(mine[1], 1e-3 * mine[2])
             if np.any(np.abs(mine - moments[probe]) > limit):
                 return False
         return True
+
+    def _moments_of(self, value: int, probe: int) -> Array:
+        key = (value, probe)
+        if key not in self._moments:
+            self._moments[key] = _moments(self.array(value, probe))
+        return self._moments[key]
 
 
 def indistinct(matches: Sequence[Match]) -> list[Match]:

@@ -8,7 +8,7 @@ rounding of PyTorch's own float32, and a float32 pass with every input and weigh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,17 +38,28 @@ class LayerNoise:
 Errors = tuple[float, float]
 """Largest rounding error of float32, and what one unit of rounding in every input changes."""
 
+Question = tuple[tuple[int, ...], tuple[tuple[int, int], ...], int]
+"""The operations of a layer, the values that they read with those that stand for them, and the result."""
 
-def measure(
-    graph: Graph, alignment: Alignment, flow: Flow, whole: Mapping[int, Errors] | None = None
-) -> dict[str, LayerNoise]:
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Errors that were measured before: of a whole run by value, of layers alone by question."""
+
+    whole: Mapping[int, Errors] = field(default_factory=dict)
+    alone: Mapping[Question, Errors] = field(default_factory=dict)
+
+
+_NOTHING = Known()
+
+
+def measure(graph: Graph, alignment: Alignment, flow: Flow, known: Known = _NOTHING) -> dict[str, LayerNoise]:
     """Return the noise of every aligned blob on the sample of this trace.
 
-    `whole` is what `whole_errors` gave for the trace, where that was asked before. Without a replay (a
-    runtime that cannot compute in float64) the rounding terms are 0 and the floor rests on the unit of
-    rounding alone.
+    What is `known` of the trace is not measured again. Without a replay (a runtime that cannot compute in
+    float64) the rounding terms are 0 and the floor rests on the unit of rounding alone.
     """
-    errors = whole or _whole(flow.trace, {entry.value for entry in alignment.blobs.values()})
+    errors = known.whole or _whole(flow.trace, {entry.value for entry in alignment.blobs.values()})
     found: dict[str, LayerNoise] = {}
     for entry in alignment.layers:
         layer = graph.layers[entry.index]
@@ -56,7 +67,7 @@ def measure(
         values = [alignment.blobs[blob].value for blob in entry.outputs]
         # Through unmatched layers the operations hold their arithmetic too.
         exact = is_exact(layer) and entry.anchors == layer.inputs
-        alone = layer_noise(flow, layer, sources, values, exact=exact)
+        alone = layer_noise(flow, layer, sources, values, exact=exact, known=known)
         for blob, value in zip(entry.outputs, values, strict=True):
             isolated = alone[value]
             rounding, conditioning = errors.get(value, (0.0, 0.0))
@@ -66,13 +77,19 @@ def measure(
 
 
 def layer_noise(
-    flow: Flow, layer: Layer, sources: Sequence[int], targets: Iterable[int], *, exact: bool
+    flow: Flow,
+    layer: Layer,
+    sources: Sequence[int],
+    targets: Iterable[int],
+    *,
+    exact: bool,
+    known: Known = _NOTHING,
 ) -> dict[int, Noise]:
     """Return the noise of the values that a layer makes out of its inputs' reference values."""
     wanted = list(dict.fromkeys(targets))
     if exact:
         return {value: _exact(flow.trace, layer, value) for value in wanted}
-    errors = _alone(flow, sources, [value for value in wanted if value not in sources])
+    errors = _alone(flow, sources, [value for value in wanted if value not in sources], known)
     found = {}
     for value in wanted:
         reference = flow.trace.values[value]
@@ -112,13 +129,28 @@ def is_exact(layer: Layer) -> bool:
     return layer.type in _EXACT
 
 
-def _alone(flow: Flow, sources: Sequence[int], targets: Sequence[int]) -> dict[int, Errors]:
+def _alone(flow: Flow, sources: Sequence[int], targets: Sequence[int], known: Known) -> dict[int, Errors]:
     cuts = [flow.cut(value, sources) for value in targets]
     if not targets or any(cut is None for cut in cuts):
         return {}
     nodes = sorted({node for cut in cuts if cut is not None for node in cut.nodes})
-    arrays = {value: flow.trace.values[source] for value, source in flow.inputs(nodes, sources).items()}
-    return _errors(flow.trace, nodes, arrays, targets)
+    given = flow.inputs(nodes, sources)
+    if len(targets) == 1 and (before := known.alone.get(question(nodes, given, targets[0]))) is not None:
+        return {targets[0]: before}
+    return alone_errors(flow.trace, nodes, given, targets)
+
+
+def question(nodes: Sequence[int], given: Mapping[int, int], target: int) -> Question:
+    """Return what a measurement of one layer alone depends on."""
+    return tuple(nodes), tuple(given.items()), target
+
+
+def alone_errors(
+    trace: Trace, nodes: Sequence[int], given: Mapping[int, int], targets: Sequence[int]
+) -> dict[int, Errors]:
+    """Return the errors of what `nodes` make of reference values: `given` maps what they read to those."""
+    arrays = {value: trace.values[source] for value, source in given.items()}
+    return _errors(trace, nodes, arrays, targets)
 
 
 def whole_errors(trace: Trace) -> dict[int, Errors]:

@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.layout import Layout, contiguous
 from edgekit.alignment.model import Alignment
-from edgekit.alignment.noise import Errors, LayerNoise, measure
+from edgekit.alignment.noise import Known, LayerNoise, measure
 from edgekit.alignment.observe import integer_blobs
 from edgekit.alignment.scaled import ScaledCase, scaled_cases
 from edgekit.graph import Graph
@@ -37,9 +37,9 @@ def sample(
     alignment: Alignment,
     trace: Trace,
     name: str,
-    whole: Mapping[int, Errors] | None = None,
+    known: Known | None = None,
 ) -> Sample:
-    """Take what a verdict needs out of a trace; measures the noise (see `measure` for `whole`)."""
+    """Take what a verdict needs out of a trace; measures the noise (see `measure` for `known`)."""
     arrays: dict[tuple[int, Layout, bool], Array] = {}
     integers = _integers(graph, alignment, trace)
     blobs: dict[str, Array] = {}
@@ -50,7 +50,7 @@ def sample(
             arrays[key] = contiguous(values if blob in integers else np.asarray(values, np.float32))
         blobs[blob] = arrays[key]
     flow = Flow(trace)
-    noise = measure(graph, alignment, flow, whole)
+    noise = measure(graph, alignment, flow, known or Known())
     plain = Sample(name, blobs, noise, scaled_cases(graph, alignment, flow))
     scales = {blob: entry.scale for blob, entry in alignment.blobs.items() if entry.scale != 1.0}
     return in_other_units(plain, scales) if scales else plain

@@ -21,6 +21,10 @@ class Ledger:
         self._log: list[str] = []
         self.timings_s: dict[str, float] = {}
 
+    def time(self, name: str, elapsed_s: float) -> None:
+        """Add a time that was taken elsewhere, beside other steps, to `timings_s[name]`."""
+        self.timings_s[name] = self.timings_s.get(name, 0.0) + elapsed_s
+
     @contextmanager
     def step(self, name: str, text: str) -> Iterator[None]:
         """Show `text` as progress and add the time of the block to `timings_s[name]`."""
@@ -29,8 +33,7 @@ class Ledger:
         try:
             yield
         finally:
-            elapsed_s = time.perf_counter() - began_s
-            self.timings_s[name] = self.timings_s.get(name, 0.0) + elapsed_s
+            self.time(name, time.perf_counter() - began_s)
 
     def warn(self, warnings: Iterable[ConverterWarning]) -> None:
         """Keep warnings for the result, or for the error if it comes to one."""

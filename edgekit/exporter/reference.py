@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from edgekit.alignment import Artefact, Errors, Port, align, sample, store
-from edgekit.bundle import TensorSpec
+from edgekit.alignment import Ahead, Port, Seen, align, sample, store
+from edgekit.alignment import Artefact as AlignedArtefact
 from edgekit.devices import Device
+from edgekit.exporter.artefact import Artefact
 from edgekit.exporter.result import Finding, FindingKind
-from edgekit.graph import Graph
 from edgekit.runtimes.trace import Trace
 from edgekit.verifier import Artefact as JudgedArtefact
 from edgekit.verifier import LayerResult, Status, VerifyReport, verify_artefact
@@ -19,34 +19,36 @@ _MOST_GUILTY = 5
 
 def write_reference(
     folder: Path,
-    graph: Graph,
-    param: Path,
-    weights: Path,
-    inputs: Sequence[TensorSpec],
-    outputs: Sequence[TensorSpec],
+    artefact: Artefact,
     traces: Sequence[Trace],
     device: Device,
-    errors: Mapping[int, Errors] | None = None,
+    ahead: Ahead | None = None,
+    seen: Seen | None = None,
 ) -> VerifyReport:
     """Write `alignment.json` and `reference.npz` into the bundle folder; return the verdict on one probe.
 
-    `param` and `weights` are the fp32 model; `traces` are of probes of the first shape, `errors` what
-    rounding does to the first one, where that is known.
+    `traces` are of probes of the first shape, `ahead` and `seen` what is known of them and of the artefact's
+    blobs already.
     """
-    artefact = Artefact(
-        graph,
-        param,
-        weights,
-        tuple(Port(spec.blob, spec.name, spec.batch_axis) for spec in inputs),
-        tuple(Port(spec.blob, spec.name, spec.batch_axis) for spec in outputs),
-        device,
-    )
-    alignment = align(artefact, traces)
-    samples = (sample(graph, alignment, traces[0], "seeded input 0", errors),)
+    ahead = ahead or Ahead(traces)
+    graph = artefact.graph
+    alignment = align(to_align(artefact, device), traces, ahead, seen)
+    samples = (sample(graph, alignment, traces[0], "seeded input 0", ahead.known),)
     store.write(folder, alignment, samples, store.fingerprint(traces[0]))
-    names = {spec.blob: spec.name for spec in outputs}
-    return verify_artefact(
-        str(folder), JudgedArtefact(graph, param, weights, device), alignment, samples, names
+    names = {spec.blob: spec.name for spec in artefact.outputs}
+    judged = JudgedArtefact(graph, artefact.param, artefact.bin, device)
+    return verify_artefact(str(folder), judged, alignment, samples, names)
+
+
+def to_align(artefact: Artefact, device: Device) -> AlignedArtefact:
+    """Return an artefact as the aligner sees it."""
+    return AlignedArtefact(
+        artefact.graph,
+        artefact.param,
+        artefact.bin,
+        tuple(Port(spec.blob, spec.name, spec.batch_axis) for spec in artefact.inputs),
+        tuple(Port(spec.blob, spec.name, spec.batch_axis) for spec in artefact.outputs),
+        device,
     )
 
 

@@ -52,7 +52,11 @@ class Fp16Cost:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """A bundle that was checked before it was put in place."""
+    """A bundle that was checked before it was put in place.
+
+    `timings_s` are wall times of its steps; `convert` is the converter's own, beside which the steps
+    `reference` and `rounding` run, and `wait` what was left of it after them.
+    """
 
     path: Path
     model: str

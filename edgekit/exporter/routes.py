@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,21 +66,25 @@ def start_pnnx_route(
         ExportError: the model cannot be traced.
     """
     tensors = as_tensors(model, probe)
-    try:
-        variant.settle(tensors)
-        if variant.has_control_flow:
-            variant.flatten(tensors)
-        with variant.running() as adapter:
-            traced = trace(adapter.module, tensors, folder / f"{STEM}.pt")
-    except Exception as error:
-        raise _trace_error(model, tensors, error) from error
+    with ExitStack() as stack:
+        process = stack.enter_context(_process(model, folder / f"{STEM}.pt"))
+        try:
+            variant.settle(tensors)
+            if variant.has_control_flow:
+                variant.flatten(tensors)
+            with variant.running() as adapter:
+                traced = trace(adapter.module, tensors, process.draft)
+        except Exception as error:
+            raise _trace_error(model, tensors, error) from error
+        process.hand_over()
+        stack.pop_all()  # it is the caller's from here on
     warnings = tuple(
         ConverterWarning("torch.jit.trace", f"{each.text} ({each.file}:{each.line})")
         for each in traced.warnings
     )
     rewrites = (*variant.notes, *traced.rewrites)
     return Pending(
-        _process(model, traced.path),
+        process,
         _finder(traced),
         rewrites,
         warnings,
@@ -108,22 +113,27 @@ def start_onnx_route(
     """
     tensors = as_tensors(model, probe)
     tree = _output_tree(model, tensors)
-    path = folder / f"{STEM}.onnx"
-    try:
-        variant.settle(tensors)
-        variant.flatten(tensors)
-        with variant.running() as adapter:
-            exported = export_onnx(adapter.module, tensors, len(tree.names), path, _dynamic_axes(model))
-    except OnnxExportError as error:
-        raise _onnx_error(error) from error
-    check_names("inputs", [f"in{index}" for index in range(len(tensors))], exported.inputs)
-    check_names("outputs", [f"out{index}" for index in range(len(tree.names))], exported.outputs)
+    with ExitStack() as stack:
+        process = stack.enter_context(_process(model, folder / f"{STEM}.onnx"))
+        try:
+            variant.settle(tensors)
+            variant.flatten(tensors)
+            with variant.running() as adapter:
+                exported = export_onnx(
+                    adapter.module, tensors, len(tree.names), process.draft, _dynamic_axes(model)
+                )
+        except OnnxExportError as error:
+            raise _onnx_error(error) from error
+        check_names("inputs", [f"in{index}" for index in range(len(tensors))], exported.inputs)
+        check_names("outputs", [f"out{index}" for index in range(len(tree.names))], exported.outputs)
+        process.hand_over()
+        stack.pop_all()  # it is the caller's from here on
     warnings = tuple(
         ConverterWarning("torch.onnx", f"{each.text} ({each.file}:{each.line})") for each in exported.warnings
     )
     rewrites = (*variant.notes, *exported.rewrites)
     return Pending(
-        _process(model, exported.path),
+        process,
         lambda _: (),
         rewrites,
         warnings,

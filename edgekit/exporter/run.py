@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from edgekit import bundle, scratch
-from edgekit.alignment import whole_errors
+from edgekit.alignment import Ahead, Seen, capture
 from edgekit.bundle import ConverterWarning
 from edgekit.devices import Device, LocalDevice, WorkerCrashed, WorkerError
-from edgekit.exporter.artefact import Artefact
+from edgekit.exporter.artefact import Artefact, Ports
 from edgekit.exporter.check import checked_numbers, checked_structure, mismatch
 from edgekit.exporter.ledger import Ledger, Progress
-from edgekit.exporter.reference import guilty_layers, write_reference
+from edgekit.exporter.reference import guilty_layers, to_align, write_reference
 from edgekit.exporter.result import ExportResult, Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending
 from edgekit.exporter.subject import Reference, Subject, load_subject, one_thread
@@ -44,6 +45,7 @@ class Run:
         self._folder = folder
         self._device = device
         self._ledger = Ledger(progress)
+        self._seen: tuple[Ports, Future[Seen]] | None = None
 
     def execute(self) -> ExportResult:
         """Do everything; raises what `export` says."""
@@ -54,12 +56,19 @@ class Run:
             probes = self._probes(subject)
             run, reference, pending = self._convert(subject, probes, temporary)
             artefact = checked_structure(subject, reference, run, pending, ledger, request.route)
-            with ledger.step("check", "checking the numbers"):
+            with ledger.step("check", "checking the numbers"), ThreadPoolExecutor(1) as aside:
+                self._capture(artefact, reference, aside)
                 artefact, checks = checked_numbers(
                     artefact, probes, reference, self._device, ledger, request.route
                 )
             self._demand_numbers(subject, artefact, checks, probes, reference, pending)
             return self._written(subject, artefact, checks, probes, reference, pending)
+
+    def _capture(self, artefact: Artefact, reference: Reference, aside: Executor) -> None:
+        """Ask for every blob while the outputs are checked, where there is a processor for each."""
+        if isinstance(self._device, LocalDevice) and reference.ahead is not None:
+            aligned = to_align(artefact, self._device)
+            self._seen = artefact.inputs, aside.submit(capture, aligned, reference.ahead)
 
     def _probes(self, subject: Subject) -> list[dict[str, Array]]:
         """Two seeded inputs, and for dynamic sizes a third one of the second shape."""
@@ -97,10 +106,15 @@ class Run:
             ledger.warn(pending.warnings if reference.findings or len(probes) > 2 else pending.unsettled)
             ledger.demand(reference.findings)
             with ledger.step("rounding", "measuring what rounding does"):
-                reference = replace(reference, errors=whole_errors(reference.traces[0]))
-            with ledger.step("convert", "converting"):
+                ahead = Ahead(reference.traces[:2])
+                ahead.measure_whole()
+                for _ in ahead.steps():
+                    if process.done:
+                        break
+            with ledger.step("wait", "converting"):
                 run = process.result()
-        return run, reference, pending
+        ledger.time("convert", run.duration_s)  # beside the steps above
+        return run, replace(reference, ahead=ahead), pending
 
     def _demand_numbers(
         self,
@@ -129,16 +143,14 @@ class Run:
     def _judge(self, artefact: Artefact, reference: Reference) -> VerifyReport:
         """Align and judge every layer on the probes of the first shape."""
         with self._ledger.step("align", "comparing layer by layer"):
+            inputs, seen = self._seen or ((), None)
             return write_reference(
                 self._folder,
-                artefact.graph,
-                artefact.param,
-                artefact.bin,
-                artefact.inputs,
-                artefact.outputs,
+                artefact,
                 reference.traces[:2],
                 self._device,
-                reference.errors,
+                reference.ahead,
+                None if seen is None or inputs != artefact.inputs else seen.result(),
             )
 
     def _written(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from edgekit.alignment import Errors
+from edgekit.alignment import Ahead
 from edgekit.bundle import ModelSource
 from edgekit.exporter import watch
 from edgekit.exporter.remedies import other_route
@@ -32,13 +32,13 @@ from edgekit.sources.variant import Variant, run
 class Reference:
     """The model itself on every probe: traces, outputs by name, and what no conversion can carry over.
 
-    `errors` says what rounding does to each value of the first trace.
+    `ahead` is what was found out of them while the converter was at work.
     """
 
     traces: list[Trace]
     outputs: list[dict[str, Array]]
     findings: tuple[Finding, ...] = ()
-    errors: Mapping[int, Errors] = field(default_factory=dict)
+    ahead: Ahead | None = None
 
 
 class Subject(Protocol):

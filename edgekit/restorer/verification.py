@@ -92,11 +92,7 @@ def verified(
     artefact, checks = checked_numbers(artefact, probes, reference, device, Ledger(lambda _: None), route)
     verdict = write_reference(
         folder,
-        artefact.graph,
-        artefact.param,
-        artefact.bin,
-        artefact.inputs,
-        artefact.outputs,
+        artefact,
         reference.traces,
         device,
     )

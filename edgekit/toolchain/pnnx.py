@@ -11,8 +11,10 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -24,6 +26,8 @@ from edgekit.toolchain.pnnx_log import LineKind, LogLine, classify_all, normalis
 
 _NO_BATCH_AXIS = 233
 _ATTEMPTS = 4
+_SIGNATURE_BYTES = 4
+"""What pnnx reads of a file to see what it is, before it opens it to load it."""
 _DTYPES = {
     "float32": "f32",
     "float64": "f64",
@@ -111,6 +115,8 @@ class PnnxRun:
 class PnnxProcess:
     """A conversion that runs while the caller does something else; `result()` waits for it.
 
+    Where the model is not there yet the program starts all the same and loads itself, which takes a fifth of
+    a second: the model's name is a pipe then, at which it waits until `hand_over` puts the file there.
     Used as a context manager, so that the process is gone whatever interrupts the caller.
     """
 
@@ -118,22 +124,60 @@ class PnnxProcess:
         self._model = model
         self._command = [str(find_pnnx()), model.name, *_options(inputs, inputs2)]
         self._log_path = model.with_suffix(".pnnx.log")
-        self._started_s = time.monotonic()
         self._attempt = 0
-        self._start()
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pool = ThreadPoolExecutor(1)
+        self._began_s = time.monotonic()
+        self._pipe = None
+        if model.exists():
+            self._status = self._pool.submit(self._attempts)
+        else:
+            self._pipe = _pipe(model)
+            if self._pipe is not None:
+                self._start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        processes.end(self._process)
+        with self._lock:
+            self._abandoned = True
+            if self._process is not None:
+                processes.end(self._process)
+        self._release()
+        self._pool.shutdown()
+
+    @property
+    def draft(self) -> Path:
+        """Where to write the model that `hand_over` takes."""
+        return self._model.with_name(f"draft{self._model.suffix}")
+
+    def hand_over(self) -> None:
+        """Let the program go to work on the model that was written to `draft`."""
+        self._began_s = time.monotonic()
+        with self.draft.open("rb") as file:
+            signature = file.read(_SIGNATURE_BYTES)
+        self.draft.replace(self._model)  # first: what waits at the pipe opens the name once more
+        if self._pipe is not None:
+            os.write(self._pipe, signature)
+        self._release()
+        self._status = self._pool.submit(self._attempts)
+
+    def _release(self) -> None:
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
+
+    @property
+    def done(self) -> bool:
+        """Whether `result` has nothing left to wait for."""
+        return self._status.done()
 
     def result(self) -> PnnxRun:
         """Wait for the end; a death by signal is tried again."""
-        status = self._process.wait()
-        while status < 0 and self._attempt < _ATTEMPTS:
-            self._start()
-            status = self._process.wait()
+        status, ended_s = self._status.result()
         script = self._model.with_name(f"{_stem(self._model)}_ncnn.py")
         axes = script.read_text("utf-8", "replace") if script.is_file() else ""
         return PnnxRun(
@@ -144,8 +188,23 @@ class PnnxProcess:
             log=normalised(self._log_path.read_text("utf-8", "replace")),
             input_batch_axes=parse_input_axes(axes),
             output_batch_axes=parse_output_axes(axes),
-            duration_s=time.monotonic() - self._started_s,
+            duration_s=ended_s - self._began_s,
         )
+
+    def _attempts(self) -> tuple[int, float]:
+        """Wait for the program, and start it again after a death by signal; runs beside the caller.
+
+        Returns the exit status, and when it was known (`time.monotonic`).
+        """
+        if self._process is None:
+            self._start()
+        while True:
+            assert self._process is not None
+            status = self._process.wait()
+            with self._lock:
+                if status >= 0 or self._attempt >= _ATTEMPTS or self._abandoned:
+                    return status, time.monotonic()
+                self._start()
 
     def _start(self) -> None:
         self._attempt += 1
@@ -159,6 +218,18 @@ class PnnxProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+
+def _pipe(path: Path) -> int | None:
+    """Make a pipe with a name; None where this system or this file system has none.
+
+    Opened for both directions, because a writer alone would wait here for the reader.
+    """
+    try:
+        os.mkfifo(path)
+    except (AttributeError, OSError):
+        return None
+    return os.open(path, os.O_RDWR)
 
 
 def find_pnnx() -> Path:

@@ -1,6 +1,7 @@
 """From a module to a bundle, by the real converter and the real ncnn."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 import edgekit
+from edgekit.alignment import Ahead
 from edgekit.bundle import open_bundle
 from edgekit.formats import ncnn
 
@@ -78,3 +80,41 @@ def test_the_manifest_names_tools_and_rewrites(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "net" / "manifest.json").read_text())
     assert manifest["extra"]["rewrites"] == list(result.rewrites)
     assert {"torch", "pnnx", "ncnn"} <= manifest["tools"].keys()
+
+
+def test_what_is_asked_while_the_converter_works_has_the_answer_that_it_has_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    module, inputs = Residual(), {"x": (1, 4, 12, 12)}
+    asked: list[int] = []
+
+    def all_steps(self: Ahead, steps: Callable[[Ahead], Iterator[None]] = Ahead.steps) -> Iterator[None]:
+        asked.append(sum(1 for _ in steps(self)))
+        return iter(())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ahead, "steps", all_steps)
+        edgekit.export(module, tmp_path / "everything", inputs=inputs)
+        patch.setattr(Ahead, "steps", lambda self: iter(()))
+        edgekit.export(module, tmp_path / "nothing", inputs=inputs)
+    assert asked[0] > 4
+    for name in ("alignment.json", "reference.npz"):
+        assert (tmp_path / "everything" / name).read_bytes() == (tmp_path / "nothing" / name).read_bytes()
+
+
+def test_the_converter_has_a_time_of_its_own(tmp_path: Path) -> None:
+    times = edgekit.export(Residual(), tmp_path / "net", inputs={"x": (1, 4, 12, 12)}).timings_s
+    assert times["convert"] > 0 and "wait" in times
+
+
+class Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.act = nn.SiLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norm(self.conv(x)).relu()
+        return self.act(y + x) * y

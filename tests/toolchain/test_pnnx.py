@@ -85,7 +85,43 @@ def test_leaving_the_block_ends_the_process(tmp_path: Path) -> None:
     traced = trace(nn.Conv2d(3, 4, 3).eval(), [torch.zeros(1, 3, 8, 8)], tmp_path / "model.pt")
     with pytest.raises(KeyboardInterrupt), PnnxProcess(traced.path, [InputShape((1, 3, 8, 8))]) as process:
         raise KeyboardInterrupt
-    assert process._process.poll() is not None
+    assert process._process is not None and process._process.poll() is not None
+
+
+def test_a_program_that_was_started_ahead_converts_alike(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    ahead, later = tmp_path / "ahead" / "model.pt", tmp_path / "later" / "model.pt"
+    ahead.parent.mkdir()
+    later.parent.mkdir()
+    with PnnxProcess(ahead, [InputShape((1, 3, 8, 8))]) as process:
+        trace(module, [torch.zeros(1, 3, 8, 8)], process.draft)
+        process.hand_over()
+        first = process.result()
+    trace(module, [torch.zeros(1, 3, 8, 8)], later)
+    second = converted(later, 1, 3, 8, 8)
+    assert (first.status, first.attempts) == (0, 1)
+    assert ahead.is_file() and not process.draft.exists()
+    for name in ("param", "bin", "pnnx_param"):
+        assert getattr(first, name).read_bytes() == getattr(second, name).read_bytes()
+    assert first.log == second.log
+    assert first.duration_s > 0
+
+
+def test_a_program_that_died_before_it_was_given_a_model_is_started_again(tmp_path: Path) -> None:
+    with PnnxProcess(tmp_path / "model.pt", [InputShape((1, 3, 8, 8))]) as process:
+        assert process._process is not None
+        process._process.kill()
+        process._process.wait()
+        trace(nn.Conv2d(3, 4, 3).eval(), [torch.zeros(1, 3, 8, 8)], process.draft)
+        process.hand_over()
+        run = process.result()
+    assert (run.status, run.attempts, run.produced) == (0, 2, True)
+
+
+def test_a_program_that_is_never_given_a_model_ends_with_the_block(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), PnnxProcess(tmp_path / "model.pt", []) as process:
+        raise KeyboardInterrupt
+    assert process._process is not None and process._process.poll() is not None
 
 
 def test_batch_axes_are_read_from_the_generated_script() -> None:
