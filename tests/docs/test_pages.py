@@ -1,5 +1,6 @@
 """Every tutorial is followed as it is written: its files, its commands, what they print."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,29 @@ def test_there_is_a_tutorial_for_every_job() -> None:
         "nan-on-the-phone",
         "port-a-model",
     }
+
+
+PAGES = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("docs/**/*.md"),
+    *ROOT.glob("benchmarks/**/*.md"),
+    *ROOT.glob("*/README.md"),
+]
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES)), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = page.parent / path if path else page
+        assert there.exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", there.read_text("utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads], (
+                target
+            )
 
 
 def test_a_page_is_read_as_a_script() -> None:
