@@ -12,7 +12,7 @@ from edgekit.bundle import staged_folder
 from edgekit.devices import open_device
 from edgekit.errors import require
 from edgekit.exporter.ledger import Progress
-from edgekit.exporter.result import ExportResult
+from edgekit.exporter.result import ExportError, ExportResult
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 from edgekit.sources.recipe import settled
 from edgekit.sources.request import WeightOptions, weights_path
@@ -59,8 +59,13 @@ def export(
     )
     where = open_device(device)
     require("torch", "torch")  # takes seconds to import: a mistyped name is answered before
+    from edgekit.exporter.advice import tried
     from edgekit.exporter.run import Run
 
-    with staged_folder(out) as staging:
-        result = Run(request, staging, where, progress or (lambda _: None)).execute()
+    progress = progress or (lambda _: None)
+    try:
+        with staged_folder(out) as staging:
+            result = Run(request, staging, where, progress).execute()
+    except ExportError as error:
+        raise tried(error, request, where, progress) from error.__cause__
     return replace(result, path=Path(out))

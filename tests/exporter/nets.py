@@ -163,6 +163,11 @@ class Best(nn.Module):
         return x.argmax(1)
 
 
+class LogGamma(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.lgamma(x)
+
+
 class Masked(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[x > 0]
