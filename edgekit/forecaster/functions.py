@@ -1,8 +1,7 @@
-"""Functions of single numbers, softmax, and recurrent layers, in half precision as ncnn computes them.
+"""Functions of single numbers, and softmax, in half precision as ncnn computes them.
 
 fp16's `exp` takes its argument as 10.74 at most (`c_exp_hi_f16` in neon_mathfun_fp16s.h): it saturates near
-46300 and never becomes infinite. A softmax takes off the maximum first and adds up in fp16. A gate of a GRU
-or LSTM is four fp16 sums that are added at the end; sigmoid, tanh and the state are float32.
+46300 and never becomes infinite. A softmax takes off the maximum first and adds up in fp16.
 """
 
 from __future__ import annotations
@@ -17,9 +16,11 @@ import numpy.typing as npt
 from edgekit.errors import UserError
 from edgekit.forecaster.kernels import Kernel
 from edgekit.forecaster.outcome import Outcome, outcome
+from edgekit.forecaster.recurrent import gru, lstm, sigmoid
+from edgekit.forecaster.windows import average
 from edgekit.graph import Layer
 from edgekit.numerics.floors import largest
-from edgekit.numerics.halves import rounded
+from edgekit.numerics.halves import cast, rounded
 from edgekit.ops import decode, describe, spec_of
 
 Array = npt.NDArray[Any]
@@ -27,10 +28,16 @@ Round = Callable[[Array], Array]
 
 _EXP_HIGHEST = 10.7421875
 
+
+def _above_zero(x: Array) -> Array:
+    """The logarithm of zero is NaN in ncnn's vectors."""
+    return np.where(x > 0, x, np.nan)
+
+
 _UNARY: Mapping[str, Callable[[Array], Array]] = {
-    "abs": np.abs, "neg": np.negative, "square": np.square, "sqrt": np.sqrt, "exp": np.exp, "log": np.log,
+    "abs": np.abs, "neg": np.negative, "square": np.square, "sqrt": np.sqrt, "exp": np.exp,
     "rsqrt": lambda x: 1 / np.sqrt(x), "reciprocal": lambda x: 1 / x, "tanh": np.tanh, "sin": np.sin,
-    "cos": np.cos, "log10": np.log10,
+    "cos": np.cos, "log": lambda x: np.log(_above_zero(x)), "log10": lambda x: np.log10(_above_zero(x)),
 }  # fmt: skip
 _BINARY: Mapping[str, Callable[[Array, Array], Array]] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "max": np.maximum,
@@ -46,17 +53,25 @@ def of_function(
     if rule is None or any(blob not in inputs for blob in layer.inputs):
         return None
     arrays = [np.asarray(inputs[blob], np.float64) for blob in layer.inputs]
-    halves = [rounded(array, precision).astype(np.float64) for array in arrays]
+    halves = [cast(inputs[blob], precision).astype(np.float64) for blob in layer.inputs]
     step = _step(kernel, precision)
     with np.errstate(all="ignore"):
         try:
             wanted = rule(layer, arrays, lambda x: x)
-            got = rule(layer, halves, step)
+            got = rule(_in_half(layer, precision), halves, step)
         except (UserError, ValueError, KeyError):
             return None
         if wanted is None or got is None or wanted.size != output.size:
             return None
         return replace(outcome(rounded(got, precision), wanted), peak=largest(got))
+
+
+def _in_half(layer: Layer, precision: str) -> Layer:
+    """Return the layer with its weights as ncnn keeps them."""
+    weights = tuple(
+        replace(each, data=rounded(each.values(), precision), table=None, kind=None) for each in layer.weights
+    )
+    return replace(layer, weights=weights)
 
 
 def _step(kernel: Kernel, precision: str) -> Round:
@@ -89,10 +104,6 @@ def _aligned(x: Array, y: Array) -> tuple[Array, Array]:
     return x, y
 
 
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
 def _softmax(layer: Layer, inputs: list[Array], step: Round) -> Array | None:
     axis = decode(spec_of(layer.type, layer.name), layer).integer("axis")
     x = inputs[0]
@@ -104,52 +115,6 @@ def _softmax(layer: Layer, inputs: list[Array], step: Round) -> Array | None:
     for index in range(powers.shape[axis]):
         total = step(total + powers.take([index], axis))
     return step(powers * step(1 / total))
-
-
-def _gru(layer: Layer, inputs: list[Array], step: Round) -> Array | None:
-    """Input (t, size); one or two directions; gates in ncnn's order reset, update, new."""
-    if len(inputs) != 1 or inputs[0].ndim != 2:
-        return None
-    params = decode(spec_of(layer.type, layer.name), layer)
-    count, direction = params.integer("num_output"), params.integer("direction")
-    weights = {each.name: np.asarray(each.values(), np.float64) for each in layer.weights}
-    directions = 2 if direction == 2 else 1
-    xc = weights["weight_xc_data"].reshape(directions, 3, count, -1)
-    bias = weights["bias_c_data"].reshape(directions, 4, count)
-    hc = weights["weight_hc_data"].reshape(directions, 3, count, count)
-    found = []
-    for number in range(directions):
-        backwards = direction == 1 or number == 1
-        steps = inputs[0][::-1] if backwards else inputs[0]
-        result = _gru_steps(steps, step(xc[number]), step(bias[number]), step(hc[number]), step)
-        found.append(result[::-1] if backwards else result)
-    return np.concatenate(found, -1)
-
-
-def _gru_steps(x: Array, xc: Array, bias: Array, hc: Array, step: Round) -> Array:
-    """R, U, N from x_t and h; N = tanh(b + R (hc h + b') + xc x); h = (1 - U) N + U h."""
-    hidden = np.zeros(xc.shape[1])
-    found = []
-    for row in x:
-        state = step(hidden)
-        reset, update = (
-            _sigmoid(_gate(np.hstack((xc[gate], hc[gate])), np.hstack((row, state)), bias[gate], step))
-            for gate in (0, 1)
-        )
-        new = _gate(hc[2], state, bias[2], step)
-        new = step(bias[3] + step(reset) * new)
-        new = np.tanh(_gate(xc[2], row, new, step))
-        hidden = (1 - update) * new + update * hidden
-        found.append(hidden)
-    return np.stack(found)
-
-
-def _gate(weight: Array, x: Array, bias: Array, step: Round) -> Array:
-    """Four sums over every fourth product, added at the end."""
-    sums = [bias, np.zeros_like(bias), np.zeros_like(bias), np.zeros_like(bias)]
-    for index in range(weight.shape[1]):
-        sums[index % 4] = step(sums[index % 4] + weight[:, index] * x[index])
-    return step(step(sums[0] + sums[1]) + step(sums[2] + sums[3]))
 
 
 def _plain(function: Callable[[Array], Array]) -> Callable[[Layer, list[Array], Round], Array | None]:
@@ -165,9 +130,11 @@ _RULES: Mapping[str, Callable[[Layer, list[Array], Round], Array | None]] = {
     "UnaryOp": _unary,
     "BinaryOp": _binary,
     "Softmax": _softmax,
-    "GRU": _gru,
+    "GRU": gru,
+    "LSTM": lstm,
     "Clip": _clip,
-    "Sigmoid": _plain(_sigmoid),
+    "Pooling": average,
+    "Sigmoid": _plain(sigmoid),
     "TanH": _plain(np.tanh),
-    "Swish": _plain(lambda x: x * _sigmoid(x)),
+    "Swish": _plain(lambda x: x * sigmoid(x)),
 }

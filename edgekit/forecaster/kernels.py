@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from edgekit.graph import Layer
 from edgekit.ops import decode, spec_of
-from edgekit.ops.half import stores_half
+from edgekit.ops.half import mask_of, stores_half
 
 
 class Kernel(StrEnum):
@@ -39,13 +39,10 @@ MOVES = frozenset(
 _SUMS_WIDE = frozenset("LayerNorm GroupNorm RMSNorm".split())
 """Types that convert every number to float32 first (`vcvt_f32_f16`), in all precisions."""
 
-_MASK = "31"
-
 
 def kernel_of(layer: Layer, precision: str) -> Kernel:
     """Return how ncnn computes a layer in `fp16`, `fp16-storage` or `bf16`, its own feature mask included."""
-    mask = layer.params.get(_MASK, 0)
-    bits = mask if isinstance(mask, int) else 0
+    bits = mask_of(layer)
     off = bits & (4 if precision == "bf16" else 2)
     if off or not stores_half(layer.type) or _adaptive(layer):
         return Kernel.WIDE

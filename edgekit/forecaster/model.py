@@ -14,6 +14,8 @@ from edgekit.runtimes.trace import Source
 
 INSIDE = "a sum inside it"
 READS = "what it reads"
+FADES = "is too small and becomes zero"
+CONSTANT = "its constant"
 
 
 class Risk(StrEnum):
@@ -60,12 +62,17 @@ class LayerForecast:
     @property
     def inside(self) -> bool:
         """Whether all that the layer reads and writes fits: float32 sums alone may cure it."""
-        return self.where is None or self.where == INSIDE
+        return self.where is None or self.where.startswith((INSIDE, CONSTANT))
+
+    @property
+    def fades(self) -> bool:
+        """Whether the range is left at its lower end: a number that the layer reads becomes zero."""
+        return self.where is not None and self.where.endswith(FADES)
 
     @property
     def overreads(self) -> bool:
         """Whether what it is handed by PyTorch is beyond the precision already."""
-        return self.where is not None and self.where.startswith(READS)
+        return self.where is not None and self.where.startswith(READS) and not self.fades
 
     def after(self, entire: State) -> LayerForecast:
         """Return the same layer with its state in the whole run."""

@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from edgekit.errors import UserError
 from edgekit.graph import Layer
+from edgekit.numerics.halves import NORMAL
 from edgekit.ops import Activation, Params, activation, decode, describe, spec_of
+from edgekit.ops.half import takes_winograd
 
 Array = npt.NDArray[Any]
 Sides = tuple[tuple[int, int], tuple[int, int]]
@@ -51,6 +53,8 @@ def products_of(layer: Layer, inputs: Mapping[str, Array], output: Array) -> Pro
         "Convolution": _convolution,
         "ConvolutionDepthWise": _convolution,
         "Convolution1D": _convolution,
+        "Deconvolution": _deconvolution,
+        "DeconvolutionDepthWise": _deconvolution,
         "InnerProduct": _inner_product,
         "Gemm": _gemm,
         "MatMul": _matmul,
@@ -101,26 +105,51 @@ def _convolution(layer: Layer, inputs: list[Array], output: Array) -> Products |
     result = output if output.ndim == 3 else output[:, None, :]
     kernel, stride, dilation, pads = (_two(facts[key]) for key in ("kernel", "stride", "dilation", "pads"))
     sides = _sides(pads, planar.shape[1:], result.shape[1:], kernel, stride, dilation)
-    channels = result.shape[0]
-    group = _int(facts.get("group", 1))
     padded = np.pad(planar, ((0, 0), *sides))
     places = strongest(np.abs(result).max(0).reshape(-1), POSITIONS)
+    top, left = places // result.shape[2] * stride[0], places % result.shape[2] * stride[1]
+    return _grouped(layer, weight, result, _patches(padded, top, left, kernel, dilation))
+
+
+def _grouped(layer: Layer, weight: Array, result: Array, patches: Array) -> Products:
+    """Patches (positions, c, k), weight (o, c / g, ...): take the groups and channels with most in them."""
+    channels, group, places = result.shape[0], _int(describe(layer).get("group", 1)), patches.shape[0]
     reach = np.abs(weight.reshape(channels, -1)).sum(1) + np.abs(result).reshape(channels, -1).max(1)
     groups = strongest(reach.reshape(group, -1).max(1), CHANNELS)
     inside = reach.reshape(group, -1).max(0)
     each = strongest(inside, max(1, CHANNELS // len(groups)))
-    patches = _patches(padded, places, result.shape[2], kernel, stride, dilation)
-    per = planar.shape[0] // group
-    rows = patches.reshape(len(places), group, per, -1)[:, groups]  # (p, g, c / g, k)
+    per = patches.shape[1] // group
+    rows = patches.reshape(places, group, per, -1)[:, groups]  # (p, g, c / g, k)
     columns = weight.reshape(group, channels // group, per, -1)[groups][:, each]  # (g, o, c / g, k)
     bias = _bias(layer, channels).reshape(group, -1)[groups][:, each]
     return Products(
-        rows=rows.transpose(1, 0, 2, 3).reshape(len(groups), len(places), -1),
+        rows=rows.transpose(1, 0, 2, 3).reshape(len(groups), places, -1),
         columns=columns.reshape(len(groups), len(each), -1),
         bias=bias,
-        size=output.size,
+        size=result.size,
         activation=activation(layer),
     )
+
+
+def _deconvolution(layer: Layer, inputs: list[Array], output: Array) -> Products | None:
+    """A convolution with the kernel turned round, over the input with zeros between its numbers."""
+    facts = describe(layer)
+    weight = _values(layer, "weight_data")
+    if weight is None or len(inputs) != 1 or inputs[0].ndim != 3 or output.ndim != 3:
+        return None
+    kernel, stride, dilation, pads = (_two(facts[key]) for key in ("kernel", "stride", "dilation", "pads"))
+    if min(low for low, _ in pads) < 0:
+        return None
+    x = inputs[0]
+    wide = np.zeros(
+        (x.shape[0], *(stride[axis] * (x.shape[axis + 1] - 1) + 1 for axis in (0, 1))), np.float32
+    )
+    wide[:, :: stride[0], :: stride[1]] = x
+    reach = [dilation[axis] * (kernel[axis] - 1) for axis in (0, 1)]
+    padded = np.pad(wide, ((0, 0), *((each, each + stride[axis]) for axis, each in enumerate(reach))))
+    places = strongest(np.abs(output).max(0).reshape(-1), POSITIONS)
+    top, left = places // output.shape[2] + pads[0][0], places % output.shape[2] + pads[1][0]
+    return _grouped(layer, weight[..., ::-1, ::-1], output, _patches(padded, top, left, kernel, dilation))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,23 +163,15 @@ class Tiles:
 
 
 def tiles_of(layer: Layer, inputs: Mapping[str, Array], output: Array) -> Tiles | None:
-    """Return what a winograd kernel is given, None where ncnn has none for the layer.
-
-    It has one for 3x3 of stride 1 with at least 16 channels on one side (`prefer_winograd` in
-    convolution_arm_asimdhp.cpp), unless bit 64 of the feature mask is set.
-    """
+    """Return what a winograd kernel is given, None where ncnn has none for the layer."""
     weight = _values(layer, "weight_data")
-    mask = layer.params.get("31", 0)
-    if layer.type != "Convolution" or weight is None or output.ndim != 3 or layer.inputs[0] not in inputs:
+    if not takes_winograd(layer) or weight is None or output.ndim != 3 or layer.inputs[0] not in inputs:
         return None
-    facts = describe(layer)
-    kernel, stride, dilation = (_two(facts[key]) for key in ("kernel", "stride", "dilation"))
     x = np.asarray(inputs[layer.inputs[0]], np.float32)
-    plain = (kernel, stride, dilation) == ((3, 3), (1, 1), (1, 1))
-    masked = isinstance(mask, int) and bool(mask & 64)
-    if not plain or masked or x.ndim != 3 or max(x.shape[0], output.shape[0]) < 16:
+    if x.ndim != 3:
         return None
-    sides = _sides(_two(facts["pads"]), x.shape[1:], output.shape[1:], kernel, stride, dilation)
+    pads = _two(describe(layer)["pads"])
+    sides = _sides(pads, x.shape[1:], output.shape[1:], (3, 3), (1, 1), (1, 1))
     shaped = weight.reshape(output.shape[0], x.shape[0], 3, 3)
     bias = _bias(layer, output.shape[0])
     return Tiles(np.pad(x, ((0, 0), *sides)), shaped, bias, activation(layer))
@@ -190,27 +211,23 @@ def _sides(
 
 
 def _patches(
-    padded: Array,
-    places: Array,
-    width: int,
-    kernel: tuple[Any, ...],
-    stride: tuple[Any, ...],
-    dilation: tuple[Any, ...],
+    padded: Array, top: Array, left: Array, kernel: tuple[Any, ...], dilation: tuple[Any, ...]
 ) -> Array:
-    """Return (positions, c, kh * kw): what the window sees at each output position."""
-    top = (places // width) * stride[0]
-    left = (places % width) * stride[1]
+    """Return (positions, c, kh * kw): what a window with these upper left corners sees."""
     down = top[:, None] + np.arange(kernel[0]) * dilation[0]  # (p, kh)
     right = left[:, None] + np.arange(kernel[1]) * dilation[1]  # (p, kw)
     seen = padded[:, down[:, :, None], right[:, None, :]]  # (c, p, kh, kw)
-    return seen.transpose(1, 0, 2, 3).reshape(len(places), padded.shape[0], -1)
+    return seen.transpose(1, 0, 2, 3).reshape(len(top), padded.shape[0], -1)
 
 
 def _dense(
     rows: Array, columns: Array, bias: Array, output: Array, fused: Activation | None = None
 ) -> Products:
-    """Rows (p, K) and columns (o, K): take the strongest rows and some columns."""
-    strength = np.abs(rows).astype(np.float64).sum(-1)
+    """Rows (p, K) and columns (o, K): take the strongest rows and some columns.
+
+    What a cast may make zero counts as one size, so that the same rows are taken before and after it.
+    """
+    strength = np.maximum(np.abs(rows), NORMAL).astype(np.float64).sum(-1)
     places = strongest(strength, POSITIONS)
     each = strongest(np.abs(columns).astype(np.float64).sum(-1), CHANNELS)
     return Products(rows[places][None], columns[each][None], bias[each][None], output.size, fused)

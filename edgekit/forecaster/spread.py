@@ -3,7 +3,7 @@
 sums of products      infinity times weights of both signs, or zero, is NaN
 quotients             a number over infinity is zero; infinity over infinity is NaN
 norms, softmax        infinity minus infinity, or over infinity, is NaN
-functions with bounds of infinity are finite: clip, sigmoid, tanh
+functions with bounds of infinity are finite: clip, sigmoid, tanh, a reciprocal
 everything else       hands on the worst that it is given; nothing makes NaN finite again
 """
 
@@ -28,11 +28,16 @@ def handed_on(layer: Layer, given: Sequence[State]) -> State:
     worst = max(given, key=lambda state: state.rank, default=State.FINITE)
     if worst is not State.INF:
         return worst
-    if layer.type in _BOUNDED:
+    if layer.type in _BOUNDED or _is_bounded(layer):
         return State.FINITE
     if layer.type in _TO_NAN:
         return State.NAN
     return _of_two(layer, given) if layer.type == "BinaryOp" and len(given) == 2 else State.INF
+
+
+def _is_bounded(layer: Layer) -> bool:
+    """Whether a function of single numbers is finite at infinity."""
+    return layer.type == "UnaryOp" and describe(layer)["op_type"] in ("reciprocal", "rsqrt", "tanh")
 
 
 def _of_two(layer: Layer, given: Sequence[State]) -> State:

@@ -25,11 +25,14 @@ from edgekit.ops import Activation
 Array = npt.NDArray[Any]
 
 
-def of_products(products: Products, kernel: Kernel, precision: str) -> Outcome:
-    """Return what the layer's output is off by, and whether it is finite."""
+def of_products(products: Products, given: Products, kernel: Kernel, precision: str) -> Outcome:
+    """Return what the layer's output is off by, and whether it is finite.
+
+    `given` is the same part of the layer with the inputs that ncnn has after its cast.
+    """
     exact = np.einsum("gpk,gok->gpo", products.rows, products.columns, dtype=np.float64, optimize=True)
     exact += products.bias[:, None, :]
-    rows, columns = rounded(products.rows, precision), rounded(products.columns, precision)
+    rows, columns = rounded(given.rows, precision), rounded(given.columns, precision)
     with np.errstate(all="ignore"):
         if kernel is Kernel.HALF:
             found = _in_halves(rows, columns, rounded(products.bias, precision), products.lanes)

@@ -19,6 +19,11 @@ LARGEST = {"fp16": 65504.0, "fp16-storage": 65504.0, "bf16": float(np.finfo(np.f
 SMALLEST = {"fp16": 2.0**-24, "fp16-storage": 2.0**-24, "bf16": 2.0**-126}
 """Smallest number above zero that is stored."""
 
+NORMAL = 2.0**-14
+"""Smallest number of fp16 that has all its digits."""
+
+_AT_ONCE = 4
+
 
 def rounded(values: Array, precision: str) -> Array:
     """Return the numbers as the precision stores them, widened to float32 again."""
@@ -29,6 +34,28 @@ def rounded(values: Array, precision: str) -> Array:
         return np.where(np.isfinite(single), wide, single)
     with np.errstate(over="ignore", under="ignore"):
         return single.astype(np.float16).astype(np.float32)
+
+
+def cast(values: Array, precision: str) -> Array:
+    """Return a float32 blob as ncnn casts it for its first 16-bit reader, widened to float32 again.
+
+    `values` is a vector, (h, w), or (c, [d,] h, w). fp16 takes four numbers at a time of a vector, a matrix
+    or a channel; what is left over goes through `float32_to_float16`, which makes zeros of all below 2^-14
+    (`cast_fp16.h`, `mat.cpp` of ncnn 1.0.20261020).
+    """
+    found = rounded(np.ascontiguousarray(values), precision)
+    if precision == "bf16" or found.ndim == 0:
+        return found
+    rows = found.reshape(found.shape[0] if found.ndim > 2 else 1, -1)  # a view: `found` is fresh
+    left = rows[:, rows.shape[1] // _AT_ONCE * _AT_ONCE :]
+    left[np.abs(left) < NORMAL] = 0
+    return found
+
+
+def faded(values: Array, precision: str) -> float:
+    """Return the largest number that the cast makes zero, 0.0 where it makes none."""
+    gone = np.abs(values[cast(values, precision) == 0])
+    return float(gone.max()) if gone.size else 0.0
 
 
 def overflows(peak: float, precision: str) -> bool:

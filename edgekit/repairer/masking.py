@@ -18,8 +18,8 @@ from edgekit.alignment.sample import Sample
 from edgekit.alignment.scaled import ScaledCase
 from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import Noise, largest
-from edgekit.ops.half import stores_half
-from edgekit.repairer.model import MASK_PARAM, Keep
+from edgekit.ops.half import MASK_PARAM, mask_of, stores_half
+from edgekit.repairer.model import Keep
 
 _WIDEN = "Permute"
 _AS_IT_IS: dict[str, int] = {"0": 0}
@@ -60,12 +60,6 @@ def with_masks(graph: Graph, masks: Mapping[int, Keep]) -> Masked:
         place[index] = len(layers)
         layers.append(_masked(layer, masks.get(index), renamed))
     return Masked(replace(graph, layers=tuple(layers)), place, widened, tuple(inserted))
-
-
-def mask_of(layer: Layer) -> int:
-    """Return the feature mask that a layer has already."""
-    mask = layer.params.get(MASK_PARAM, 0)
-    return mask if isinstance(mask, int) else 0
 
 
 def _masked(layer: Layer, keep: Keep | None, renamed: Mapping[str, str]) -> Layer:

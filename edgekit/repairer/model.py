@@ -10,33 +10,42 @@ from typing import Any
 from edgekit import schema
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.graph import Graph
+from edgekit.ops.half import NO_WINOGRAD
 from edgekit.repairer.rescaling import Rescaling
 from edgekit.runtimes.trace import Source
 from edgekit.verifier import LayerResult, VerifyReport
 
-MASK_PARAM = "31"
-"""Id of ncnn's per-layer feature mask."""
-
 
 class Keep(IntEnum):
-    """What a layer keeps in float32; the value is its feature mask in the `.param`.
+    """What a layer is spared; the value is its feature mask in the `.param`. The weakest comes first.
 
+    DIRECT  fp16 throughout, but no winograd kernel (64)
     SUMS    sums and functions in float32, blobs and weights stored in fp16 (1: fp16 arithmetic off)
     ALL     blobs and weights too (1 + 2: fp16 arithmetic and storage off)
     """
 
+    DIRECT = NO_WINOGRAD
     SUMS = 1
     ALL = 3
 
     @property
+    def in_half(self) -> bool:
+        """Whether the layer stays in half precision."""
+        return self is Keep.DIRECT
+
+    @property
     def words(self) -> str:
         """What the layer does then."""
-        return "computes in float32, stores fp16" if self is Keep.SUMS else "computes and stores float32"
+        return {
+            Keep.DIRECT: "stays in fp16, without winograd",
+            Keep.SUMS: "computes in float32, stores fp16",
+            Keep.ALL: "computes and stores float32",
+        }[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One layer kept out of half precision, by its index in the bundle that was repaired."""
+    """One layer that is masked, by its index in the bundle that was repaired."""
 
     index: int
     name: str
@@ -122,6 +131,16 @@ class Repair:
     rescaled: tuple[Rescaled, ...] = ()
 
     @property
+    def kept_out(self) -> int:
+        """How many layers are kept out of half precision."""
+        return sum(not each.keep.in_half for each in self.kept)
+
+    @property
+    def direct(self) -> int:
+        """How many layers stay in fp16 without their winograd kernels."""
+        return sum(each.keep.in_half for each in self.kept)
+
+    @property
     def needed(self) -> bool:
         """Whether there was anything to repair."""
         return not self.before.passed
@@ -149,6 +168,8 @@ class Repair:
             "precision": self.precision,
             "needed": self.needed,
             "kept": [self._kept_json(each) for each in self.kept],
+            "kept_out": self.kept_out,
+            "direct": self.direct,
             "widened": self.widened,
             "rescaled": schema.to_json(self.rescaled),
             "trials": [{**schema.to_json(each), "holds": each.holds} for each in self.trials],

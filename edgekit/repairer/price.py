@@ -12,8 +12,8 @@ from edgekit.bencher import BenchReport, bench
 from edgekit.devices import Device
 from edgekit.errors import UserError
 from edgekit.graph import Graph, Layer
-from edgekit.ops.half import stores_half
-from edgekit.repairer.masking import Masked, mask_of
+from edgekit.ops.half import mask_of, stores_half
+from edgekit.repairer.masking import Masked
 from edgekit.repairer.model import Cost, Keep, Price
 
 _STORAGE = Keep.ALL & ~Keep.SUMS  # the bit of the mask that turns 16-bit storage off
@@ -55,7 +55,8 @@ def _static(graph: Graph, sizes: Mapping[str, int], folder: Path) -> Cost:
     return Cost(
         layers=len(graph),
         half_layers=sum(
-            one and two and not mask_of(layer) for one, two, layer in zip(half, working, graph, strict=True)
+            one and two and not mask_of(layer) & Keep.ALL
+            for one, two, layer in zip(half, working, graph, strict=True)
         ),
         file_bytes=sum(path.stat().st_size for path in folder.glob("model.ncnn.*")),
         weight_bytes=sum(_weights(layer) * (2 if one else 4) for layer, one in zip(graph, half, strict=True)),

@@ -16,7 +16,7 @@ from edgekit.devices import Device, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.forecaster import LayerForecast
 from edgekit.formats import ncnn as ncnn_format
-from edgekit.numerics.halves import LARGEST
+from edgekit.numerics.halves import overflows
 from edgekit.repairer.masking import Masked, carried_alignment, carried_samples, with_masks
 from edgekit.repairer.model import Keep, Kept, Repair, kept, rescaled_layer
 from edgekit.repairer.price import price
@@ -25,6 +25,7 @@ from edgekit.repairer.rescaling import told_of
 from edgekit.repairer.scales import Changed, Progress, change_scales
 from edgekit.repairer.search import Hopeless, search
 from edgekit.repairer.subject import Subject, told_by
+from edgekit.repairer.why import why
 from edgekit.repairer.write import param_diff, write_bundle
 from edgekit.verifier import Artefact, LayerResult, Status, VerifyReport
 from edgekit.verifier.storage import narrow_weights
@@ -162,7 +163,8 @@ def _check_half(report: VerifyReport) -> None:
 
 def _beyond(told: Mapping[int, LayerForecast], failing: Sequence[LayerResult]) -> list[int]:
     """Those of the layers that read, write or multiply by a number that fp16 cannot hold."""
-    return [layer.index for layer in failing if layer.index in told and not told[layer.index].inside]
+    known = [told[layer.index] for layer in failing if layer.index in told]
+    return [each.index for each in known if not each.inside or overflows(each.peak, "fp16")]
 
 
 def _kept(
@@ -173,21 +175,13 @@ def _kept(
 ) -> tuple[Kept, ...]:
     wrong = {layer.index: layer for layer in failing}
     return tuple(
-        kept(subject.alignment.layers[index], masks[index], _why(wrong.get(index), told.get(index)))
+        kept(
+            subject.alignment.layers[index],
+            masks[index],
+            why(wrong.get(index), told.get(index), masks[index]),
+        )
         for index in sorted(masks)
     )
-
-
-def _why(layer: LayerResult | None, forecast: LayerForecast | None) -> str:
-    if forecast is not None and forecast.where is not None:
-        return f"{forecast.where} is beyond fp16 ({LARGEST['fp16']:.0f})"
-    if layer is None:
-        return "its rounding adds to that of others"
-    if layer.isolated is None:
-        return "what happens inside it leaves the range of fp16"
-    if forecast is None:
-        return "ncnn's own fp16 kernel is wrong: its numbers fit into fp16 and rounding does not explain this"
-    return "fp16 cannot hold what it gives"
 
 
 def _verified(

@@ -1,10 +1,12 @@
 """Find the smallest set of layers to keep out of half precision.
 
 1. A layer that fails alone fails the verdict whatever its neighbours do, so it is in every repair. It gets
-   the weakest mask with which it is right alone: float32 sums first, then float32 storage.
+   the weakest mask with which it is right alone: no winograd kernel where it has one (it stays in fp16 then),
+   float32 sums, float32 storage.
 2. If the outputs are right with these masks, the set is the smallest there is: none of it can be left out.
-3. If they are not, small errors add up. Then all other layers are masked, and the set is halved for as long
-   as the outputs stay right (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
+3. If they are not, small errors add up. Then all other layers are masked, as weakly as will do, and the set
+   is halved for as long as the outputs stay right (Zeller and Hildebrandt, Simplifying and Isolating
+   Failure-Inducing Input, 2002).
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ from collections.abc import Callable, Collection, Sequence
 
 from edgekit.alignment.model import Alignment
 from edgekit.graph import Graph
-from edgekit.ops.half import stores_half
+from edgekit.ops.half import stores_half, takes_winograd
 from edgekit.repairer.model import Keep
 from edgekit.repairer.probe import Prober
+from edgekit.units import counted
+
+_TRIED = {Keep.DIRECT: "no winograd", Keep.SUMS: "float32 sums", Keep.ALL: "float32 storage"}
 
 
 class Hopeless(Exception):
@@ -39,20 +44,24 @@ def search(prober: Prober, culprits: Collection[int], beyond: Collection[int]) -
 
 
 def _for_culprits(prober: Prober, culprits: Collection[int], beyond: frozenset[int]) -> dict[int, Keep]:
-    groups = {index: _made_of(prober.alignment, prober.artefact.graph, index) for index in culprits}
+    graph = prober.artefact.graph
+    groups = {index: _made_of(prober.alignment, graph, index) for index in culprits}
+    winograd = {index for index in groups if len(groups[index]) == 1 and takes_winograd(graph.layers[index])}
+    eligible = {Keep.DIRECT: winograd - beyond, Keep.SUMS: set(groups) - beyond, Keep.ALL: set(groups)}
     masks: dict[int, Keep] = {}
-    weak = [index for index in groups if index not in beyond]
-    still = frozenset(groups) - frozenset(weak)
-    if weak:
-        tried = {member: Keep.SUMS for index in weak for member in groups[index]}
-        still |= prober.alone("float32 sums in the culprits", tried, weak)
-        masks |= {member: Keep.SUMS for index in weak if index not in still for member in groups[index]}
-    if still:
-        masks |= {member: Keep.ALL for index in still for member in groups[index]}
-        hopeless = prober.alone("float32 storage in those still wrong", masks, still)
-        if hopeless:
-            names = ", ".join(prober.alignment.layers[index].name for index in sorted(hopeless))
-            raise Hopeless(f"{names}: wrong in float32 too, so no mask helps")
+    left = set(groups)
+    for keep in Keep:
+        wanted = eligible[keep] & left
+        if not wanted:
+            continue
+        tried = {member: keep for index in wanted for member in groups[index]}
+        what = _TRIED[keep] + (" in the culprits" if left == set(groups) else " in those still wrong")
+        right = wanted - prober.alone(what, {**masks, **tried}, wanted)
+        masks |= {member: keep for index in right for member in groups[index]}
+        left -= right
+    if left:
+        names = ", ".join(prober.alignment.layers[index].name for index in sorted(left))
+        raise Hopeless(f"{names}: wrong in float32 too, so no mask helps")
     return masks
 
 
@@ -73,16 +82,19 @@ def _for_outputs(prober: Prober, masks: dict[int, Keep]) -> dict[int, Keep]:
     layers = prober.artefact.graph.layers
     others = [index for index, layer in enumerate(layers) if index not in masks and stores_half(layer.type)]
     others = [index for index in others if layers[index].type not in ("Input", "Split")]
-    for keep in (Keep.SUMS, Keep.ALL):
-        everything = {**masks, **dict.fromkeys(others, keep)}
-        if prober.whole(f"the outputs with every layer masked {int(keep)}", everything):
+    winograd = [index for index in others if takes_winograd(layers[index])]
+    for keep, candidates in ((Keep.DIRECT, winograd), (Keep.SUMS, others), (Keep.ALL, others)):
+        everything = {**masks, **dict.fromkeys(candidates, keep)}
+        if not candidates or prober.whole(f"the outputs with {_TRIED[keep]} in every layer", everything):
             continue
 
         def holds(chosen: Sequence[int], keep: Keep = keep) -> bool:
             tried = {**masks, **dict.fromkeys(chosen, keep)}
-            return not prober.whole(f"the outputs with {len(chosen)} more layers", tried)
+            return not prober.whole(
+                f"the outputs with {_TRIED[keep]} in {counted(len(chosen), 'more layer')}", tried
+            )
 
-        return {**masks, **dict.fromkeys(minimal(others, holds), keep)}
+        return {**masks, **dict.fromkeys(minimal(candidates, holds), keep)}
     raise Hopeless("the outputs are wrong with every layer in float32 too")
 
 

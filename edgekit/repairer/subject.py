@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
 from edgekit.bundle import Bundle
-from edgekit.forecaster import LayerForecast, Risk, forecast_graph
+from edgekit.forecaster import LayerForecast, forecast_graph
 from edgekit.graph import Graph
 from edgekit.verifier.storage import narrow_weights
 
@@ -30,7 +30,7 @@ class Subject:
 
 
 def told_by(subject: Subject, precision: str) -> Mapping[int, LayerForecast]:
-    """Return the forecast of every layer that it calls at risk, by index."""
+    """Return the forecast of every layer that could be told, by index."""
     stored = narrow_weights(subject.graph, subject.bundle.manifest.precision)
     found = forecast_graph(subject.graph, subject.alignment, subject.samples, precision, stored)
-    return {layer.index: layer for layer in found.layers if layer.risk is not Risk.NONE}
+    return {layer.index: layer for layer in found.layers}

@@ -46,7 +46,8 @@ def risk_words(layer: LayerForecast, precision: str) -> str:
     """Return what will be wrong with a layer, in one clause."""
     if layer.risk is Risk.OVERFLOW:
         result = "NaN" if layer.alone is State.NAN else "infinity"
-        return f"{layer.where or 'a number inside it'} is beyond {precision}: it gives {result}"
+        beyond = f"in {precision}" if layer.fades else f"is beyond {precision}"
+        return f"{layer.where or 'a number inside it'} {beyond}: it gives {result}"
     if layer.risk is Risk.ERROR:
         error, limit = format_error(layer.error), format_error(layer.floor)
         return f"it will be off by {error}, where rounding explains {limit}"

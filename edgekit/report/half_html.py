@@ -10,7 +10,7 @@ from edgekit.report import verify_words as words
 from edgekit.report.markup import Markup, joined, tag
 from edgekit.report.price_rows import price_rows
 from edgekit.runtimes.trace import Source
-from edgekit.units import format_error
+from edgekit.units import counted, format_error
 from edgekit.verifier import LayerResult, VerifyReport
 
 STYLE = "half.css"
@@ -26,14 +26,21 @@ def half_heads(report: VerifyReport) -> Markup | None:
     lines = []
     repair: Json | None = report.extra.get("repair")
     if repair is not None and repair["trials"]:
-        count = len(repair["kept"])
-        kept = f"{count} layer{'' if count == 1 else 's'} kept out of half precision"
-        scaled = f"{len(repair['rescaled'])} brought into its range" if repair["rescaled"] else ""
-        lines.append(_line_of("pass", "REPAIRED", ", ".join(filter(None, (kept if count else "", scaled)))))
+        lines.append(_line_of("pass", "REPAIRED", _done(repair)))
     for precision, forecast in _forecasts(report).items():
         where = f"in {precision} on an ARM core, forecast: {_sentence(forecast)}"
         lines.append(_line_of(*(("pass", "PASS") if forecast["holds"] else ("fail", "FAIL")), where))
     return tag("div", *lines, class_="half-heads") if lines else None
+
+
+def _done(repair: Json) -> str:
+    out, direct, scaled = repair["kept_out"], repair["direct"], len(repair["rescaled"])
+    parts = (
+        f"{counted(out, 'layer')} kept out of half precision" if out else "",
+        f"{counted(direct, 'layer')} without winograd in fp16" if direct else "",
+        f"{counted(scaled, 'layer')} brought into its range" if scaled else "",
+    )
+    return ", ".join(filter(None, parts))
 
 
 def _line_of(kind: str, word: str, text: str) -> Markup:
@@ -139,14 +146,12 @@ def _repair(repair: Json, folder: Path | None) -> Markup:
         tag("li", f"{each['what']}: {'holds' if each['holds'] else 'fails: ' + ', '.join(each['failing'])}")
         for each in repair["trials"]
     ]
-    count = len(repair["kept"])
-    title = "One layer is" if count == 1 else f"{count} layers are"
     table = tag("div", tag("table", _head(heads), tag("tbody", *kept), class_="half"), class_="scroll")
     return tag(
         "section",
         tag("h2", "The repair"),
         *(_rescaled(each, folder) for each in repair["rescaled"]),
-        tag("p", f"{title} kept out of half precision, found in {len(trials)} trials on the device."),
+        tag("p", f"{_done(repair)}; found in {counted(len(trials), 'trial')} on the device."),
         table if kept else None,
         tag("ol", *trials, class_="trials"),
         _price(repair.get("price")),

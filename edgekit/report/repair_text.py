@@ -45,9 +45,11 @@ class _Page:
 
     def finding(self) -> list[str]:
         repair = self.repair
-        count, total = len(repair.kept), len(repair.before.layers)
+        count, total = repair.kept_out, len(repair.before.layers)
         are = "is" if count == 1 else "are"
         parts = [f"{count} of {total} layers {are} kept out of half precision"] if count else []
+        if repair.direct:
+            parts.append(f"{counted(repair.direct, 'layer')} without winograd in fp16")
         if repair.rescaled:
             parts.append(f"{_layers(len(repair.rescaled))} brought into the range of fp16, exactly")
         line = f"REPAIRED: {', '.join(parts)}, and the model passes"

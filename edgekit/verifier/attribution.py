@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.numerics.floors import largest
-from edgekit.numerics.halves import LARGEST, overflows
+from edgekit.numerics.halves import LARGEST, faded, overflows
 from edgekit.numerics.metrics import compare
+from edgekit.ops.half import BREAK_AT_ZERO
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.alone import Answer, run_alone
 from edgekit.verifier.diagnosis import diagnose
@@ -104,7 +107,7 @@ def attribute(
             ],
             [max(limit.isolated(blob, 0) for blob in layer.outputs) for limit in limits],
             _diagnosis(layer, answers[0][number], sample),
-            _beyond(layer, sample, artefact.precision),
+            _beyond(artefact, layer, answers[0][number], sample),
         )
         for number, layer in enumerate(layers)
     )
@@ -127,12 +130,25 @@ def _error(layer: LayerAlignment, answer: Answer, sample: Sample) -> float | Non
     return worst
 
 
-def _beyond(layer: LayerAlignment, sample: Sample, precision: str) -> str | None:
+def _beyond(artefact: Artefact, layer: LayerAlignment, answer: Answer, sample: Sample) -> str | None:
     """Say that the layer's numbers do not fit into the precision, where that is so: no kernel's fault."""
+    precision = artefact.precision
     peak = max(largest(sample.blobs[blob]) for blob in (*layer.anchors, *layer.outputs))
-    if precision == "fp32" or not overflows(peak, precision):
+    if precision == "fp32":
         return None
-    return f"it handles {peak:.3g}, and the largest number of {precision} is {LARGEST[precision]:.0f}"
+    if overflows(peak, precision):
+        return f"it handles {peak:.3g}, and the largest number of {precision} is {LARGEST[precision]:.0f}"
+    if all(array is None or np.isfinite(array).all() for array in answer.values()):
+        return None
+    gone = max((faded(sample.blobs[blob], precision) for blob in layer.anchors), default=0.0)
+    if gone > 0 and layer.type in BREAK_AT_ZERO:
+        return f"what it reads ({gone:.3g}) is too small for {precision} and becomes zero"
+    limit = f"the largest number of {precision} is {LARGEST[precision]:.0f}"
+    weights = artefact.graph.layers[layer.index].weights
+    weight = max((largest(np.asarray(each.values())) for each in weights), default=0.0)
+    if overflows(weight, precision):
+        return f"it has a weight of {weight:.3g}, and {limit}"
+    return f"it handles {peak:.3g} at most, but a number inside it grows too large: {limit}"
 
 
 def _conclude(

@@ -11,6 +11,7 @@ from edgekit.alignment.sample import Sample
 from edgekit.graph import Graph
 from edgekit.numerics.floors import SMALLEST, Sums, floor
 from edgekit.numerics.metrics import Comparison, Finding
+from edgekit.ops.half import takes_winograd
 from edgekit.verifier.storage import narrowest
 from edgekit.verifier.terms import sums_of
 
@@ -37,6 +38,7 @@ class Limits:
         self._alignment = alignment
         self._samples = samples
         self._summed: dict[str, Sums] = {}
+        self._marked: frozenset[str] | None = None
 
     def isolated(self, blob: str, number: int) -> float:
         """Return the largest max_abs of a blob whose layer ran alone on sample `number`."""
@@ -44,8 +46,19 @@ class Limits:
 
     def propagated(self, blob: str, number: int) -> float:
         """Return the largest max_abs of a blob in a run of the whole net on sample `number`."""
-        sums = replace(self.sums(blob), weights=narrowest(self.stored))
+        above = blob in self._below_winograd()
+        sums = replace(self.sums(blob), weights=narrowest(self.stored), winograd_above=above)
         return floor(self._samples[number].noise[blob].propagated, self.precision, sums)
+
+    def _below_winograd(self) -> frozenset[str]:
+        """Blobs with a layer above them, or right before them, that ncnn may compute with winograd."""
+        if self._marked is None:
+            marked: set[str] = set()
+            for layer in self._graph.layers:
+                if takes_winograd(layer) or not marked.isdisjoint(layer.inputs):
+                    marked.update(layer.outputs)
+            self._marked = frozenset(marked)
+        return self._marked
 
     def sums(self, blob: str) -> Sums:
         """How an element of a blob is summed."""

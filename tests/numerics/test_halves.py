@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgekit.numerics.halves import LARGEST, lost, overflows, rounded
+from edgekit.numerics.halves import LARGEST, cast, faded, lost, overflows, rounded
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,19 @@ def test_bf16_is_torchs_but_for_ties() -> None:
     assert np.array_equal(rounded(values, "bf16"), theirs)
     tie = np.array([1 + 2.0**-8], np.float32)
     assert rounded(tie, "bf16").tolist() == [1 + 2.0**-7]
+
+
+def test_ncnns_cast_makes_zeros_of_small_numbers_that_are_left_over_from_fours() -> None:
+    small = 2.0**-15
+    picture = np.full((2, 3, 3), small, np.float32)  # 9 numbers of a channel: 8 and one left over
+    wanted = np.full((2, 9), small)
+    wanted[:, 8] = 0
+    assert cast(picture, "fp16").reshape(2, 9).tolist() == wanted.tolist()
+    matrix = np.full((3, 3), small, np.float32)
+    assert (cast(matrix, "fp16") == 0).sum() == 1 and cast(matrix.T, "fp16")[2, 2] == 0
+    assert (cast(picture, "bf16") == small).all()
+    assert cast(np.full(3, 2.0**-14, np.float32), "fp16").tolist() == [2.0**-14] * 3
+    assert faded(picture, "fp16") == small and faded(picture * 2, "fp16") == 0
 
 
 def test_infinity_and_nan_stay() -> None:

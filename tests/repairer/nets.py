@@ -156,6 +156,58 @@ class InsideWinograd(nn.Module):
         return self.head(torch.relu(self.middle(self.stem(x))))
 
 
+class LargeWindow(nn.Module):
+    """An average over 48x48: what goes in and comes out fits, the sum between does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 4, 1)
+        with torch.no_grad():
+            self.stem.weight.mul_(200)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(F.avg_pool2d(torch.relu(self.stem(x)), 48) / 100)
+
+
+class LargeCell(nn.Module):
+    """An LSTM whose weights fp16 cannot hold; its gates are only shut or open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(16, 16, batch_first=True)
+        self.head = nn.Linear(16, 4)
+        with torch.no_grad():
+            self.lstm.weight_ih_l0.mul_(4e5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y, _ = self.lstm(x)
+        return self.head(y)
+
+
+class Vanishing(nn.Module):
+    """The logarithm of a softmax: 1e-8 keeps it from zero in float32, not in fp16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 10, 1)
+        with torch.no_grad():
+            self.head.weight.mul_(100)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.log(torch.softmax(self.head(torch.relu(self.stem(x))), 1) + 1e-8)
+
+
+class Stem(nn.Module):
+    """A 3x3 convolution from 3 to 16 channels: winograd rounds most where there is least to add up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.stem(x)))
+
+
 IMAGE, TOKENS = (1, 3, 12, 12), (1, 6, 16)
 BROKEN: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "in_the_middle": (InTheMiddle, IMAGE),
@@ -166,10 +218,14 @@ BROKEN: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "two_branches": (TwoBranches, IMAGE),
     "odd_depthwise": (OddDepthwise, (1, 3, 14, 14)),
     "inside_winograd": (InsideWinograd, IMAGE),
+    "large_window": (LargeWindow, (1, 3, 48, 48)),
+    "large_cell": (LargeCell, TOKENS),
+    "vanishing": (Vanishing, IMAGE),
 }
 SOUND: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "honest": (Honest, IMAGE),
     "quiet_sums": (QuietSums, IMAGE),
+    "stem": (Stem, IMAGE),
 }
 
 

@@ -36,7 +36,10 @@ KEPT: Mapping[str, tuple[tuple[str, Keep], ...]] = {
     "bare_softmax": (("", Keep.ALL), ("", Keep.ALL), ("", Keep.ALL)),
     "two_branches": (("right", Keep.ALL),),
     "odd_depthwise": (("down", Keep.SUMS),),
-    "inside_winograd": (("middle", Keep.SUMS),),
+    "inside_winograd": (("middle", Keep.DIRECT),),
+    "large_window": (("", Keep.SUMS),),
+    "large_cell": (("lstm", Keep.ALL),),
+    "vanishing": (("", Keep.ALL), ("", Keep.ALL), ("", Keep.ALL)),
 }
 
 
@@ -78,12 +81,14 @@ def test_a_broken_net_is_cured_by_as_few_masks_as_possible(
     moved = [each.source.module for each in found.rescaled if each.source]
     assert moved == RESCALED.get(name, [])
     assert not found.before.passed and found.after.passed
-    assert found.trials[-1].holds and len(found.trials) <= 3
+    added_up = name == "vanishing"  # only its last layer fails alone; what it reads has to arrive, too
+    assert added_up or (found.trials[-1].holds and len(found.trials) <= 3)
     there = edgekit.verify(target, device=DEVICE, precision="fp16")
     assert there.passed and not there.warnings
     assert edgekit.verify(target).passed  # on x86, in float32, the same bundle is the same model
     for each in found.kept:
-        assert each.name in without_mask(target, each.name, tmp_path).culprits
+        bare = without_mask(target, each.name, tmp_path)
+        assert not bare.passed and (added_up or each.name in bare.culprits)
 
 
 def test_a_change_of_scale_changes_no_bit_of_the_outputs_in_float32(

@@ -62,6 +62,13 @@ def test_a_mask_on_the_sums_alone_takes_fp16_as_it_comes() -> None:
     assert not masked.widened and masked.graph.layers[-1].params == {"31": 1}
 
 
+def test_a_layer_without_winograd_stays_in_half_precision() -> None:
+    masked = with_masks(graph("ReLU", "TanH"), {2: Keep.DIRECT})
+    assert not masked.widened and masked.graph.layers[-1].params == {"31": 64}
+    assert list(Keep) == [Keep.DIRECT, Keep.SUMS, Keep.ALL], "the weakest is tried first"
+    assert [keep.in_half for keep in Keep] == [True, False, False]
+
+
 def test_what_is_masked_already_stays_so() -> None:
     plain = graph("ReLU", "TanH")
     layers = (*plain.layers[:2], Layer("TanH", "t", ("1",), ("2",), {"31": 64}))
