@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from edgekit.differ.similarity import FORBIDDEN, similarity, worth
+from edgekit.differ.similarity import FED, FORBIDDEN, similarity, worth
 from edgekit.differ.structure import Op, Structure
 
 _GAP_OPEN = 0.8
@@ -45,11 +45,14 @@ class Matching:
         return {right: left for left, right in self.pairs.items()}
 
 
-def match(left: Structure, right: Structure, inputs: Mapping[int, int]) -> Matching:
-    """Return the alignment; `inputs` says which input operation of the left is which of the right."""
+def match(left: Structure, right: Structure, inputs: Mapping[int, int], fed: float = FED) -> Matching:
+    """Return the alignment; `inputs` says which input operation of the left is which of the right.
+
+    `fed` is what it costs that two operations are fed other numbers of channels.
+    """
     lefts = [op for op in left if op.kind != "input"]
     rights = [op for op in right if op.kind != "input"]
-    scores = _scores(lefts, rights)
+    scores = _scores(lefts, rights, fed)
     found = Matching(left, right, {**inputs, **_align(lefts, rights, scores)})
     for _ in range(_ROUNDS):
         refined = Matching(
@@ -64,7 +67,7 @@ def match(left: Structure, right: Structure, inputs: Mapping[int, int]) -> Match
 Scores = list[list[float]]
 
 
-def _scores(lefts: Sequence[Op], rights: Sequence[Op]) -> Scores:
+def _scores(lefts: Sequence[Op], rights: Sequence[Op], fed: float) -> Scores:
     """Similarities; many operations are equal, so that each pair of kinds of them is compared once."""
     cache: dict[tuple[str, str], float] = {}
     keys = [_key(op) for op in rights]
@@ -74,7 +77,7 @@ def _scores(lefts: Sequence[Op], rights: Sequence[Op]) -> Scores:
         row = []
         for key, other in zip(keys, rights, strict=True):
             if (own, key) not in cache:
-                cache[own, key] = similarity(op, other)
+                cache[own, key] = similarity(op, other, fed)
             row.append(cache[own, key])
         rows.append(row)
     return rows

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from edgekit.differ.draft import BATCH_MOVED, Draft, Node, Shape, Value
+from edgekit.differ.draft import BATCH_MOVED, PADS_FOLLOW, Draft, Node, Shape, Value
 from edgekit.differ.patterns import gated_activations, shuffles, slices
 
 _PRODUCTS = ("conv", "deconv", "linear")
@@ -125,6 +125,7 @@ def _implicit_padding(draft: Draft) -> None:
         first = node.facts["pads"][0][0]
         if first not in (_SAME_UPPER, _SAME_LOWER):
             continue
+        node.marks.add(f"{PADS_FOLLOW} {first}")
         shape = draft.shape(node.inputs[0])
         if shape is None or len(shape) != len(node.facts["kernel"]) + 1:
             node.facts["pads"] = "same"
@@ -236,7 +237,7 @@ def _dense(draft: Draft) -> None:
         padded = node.facts["pads"] == "same" or any(side for axis in node.facts["pads"] for side in axis)
         if whole and not padded and (prod(node.facts["kernel"]) == 1 or shape is None or len(shape) > 1):
             inputs = node.facts["in"] * prod(node.facts["kernel"])
-            node.kind = "linear"
+            node.kind, node.window = "linear", node.facts
             node.facts = {"in": inputs, "out": node.facts["out"], "bias": node.facts["bias"]}
 
 

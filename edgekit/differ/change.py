@@ -11,6 +11,9 @@ from edgekit.differ.structure import Op
 _WEIGHTED = frozenset({"conv", "deconv", "linear", "recurrent", "attention", "embed", "custom", "constant"})
 _COMMUTATIVE = frozenset({"add", "mul", "max", "min"})
 
+Found = tuple[str, str, str, Severity, str]
+"""What differs between two operations: kind, left value, right value, severity, impact."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

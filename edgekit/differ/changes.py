@@ -9,16 +9,29 @@ from edgekit.differ.compare import compare_pair
 from edgekit.differ.severity import judged
 from edgekit.differ.wiring import rewired
 
+_HEAVY = {"missing": 1.5, "extra": 1.5, "wiring": 1.5}
+_COMPANION = 0.25
+
 
 def all_changes(found: Matching) -> tuple[Change, ...]:
     """Return all changes in the order of the network, each with the severity that its effect gives it."""
+    changes = sorted(_plain(found), key=lambda change: _position(change, found))
+    return judged(changes, found)
+
+
+def burden(found: Matching) -> float:
+    """Return how much an alignment leaves to be said: of two, that which says less is rather what was meant.
+
+    What one side lacks counts more than what is otherwise, and so does what is wired elsewhere.
+    """
+    return sum(_HEAVY.get(change.kind, 1.0) + _COMPANION * len(change.companions) for change in _plain(found))
+
+
+def _plain(found: Matching) -> list[Change]:
     changes: list[Change] = []
     for left_index, right_index in sorted(found.pairs.items()):
         changes += compare_pair(found.left.ops[left_index], found.right.ops[right_index])
-    changes += alone(found)
-    changes += rewired(found)
-    changes.sort(key=lambda change: _position(change, found))
-    return judged(changes, found)
+    return [*changes, *alone(found), *rewired(found)]
 
 
 def _position(change: Change, found: Matching) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.differ.align import Matching, match
 from edgekit.differ.change import Change, is_weighted
-from edgekit.differ.changes import all_changes
+from edgekit.differ.changes import all_changes, burden
 from edgekit.differ.cross import uncrossed
 from edgekit.differ.draft import Draft
 from edgekit.differ.factors import without_folded
@@ -26,9 +26,11 @@ from edgekit.differ.ports import input_differences, input_pairs, output_differen
 from edgekit.differ.remarks import compared_weights, equivalences, quantised
 from edgekit.differ.remedy import Advisor
 from edgekit.differ.sides import Side, opened_sides
+from edgekit.differ.similarity import CHEAPLY_FED, FED
 from edgekit.differ.slide import slid
 from edgekit.differ.structure import Structure
 from edgekit.differ.widths import said_once, wider
+from edgekit.differ.wiring import rewired
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 
@@ -96,13 +98,31 @@ def aligned(left: Side, right: Side) -> Aligned:
     left, right = left.borrowing(for_left), right.borrowing(for_right)
     drafts = (left.draft() if for_left else drafts[0], right.draft() if for_right else drafts[1])
     structures = [_structures(left, right, drafts, partners, longest_first=mode) for mode in (True, False)]
-    found = next((each for pair in structures if (each := wider(*pair, _input_pairs(pair, partners)))), None)
-    if found is None:
-        aligned_ones = (slid(uncrossed(match(*pair, _input_pairs(pair, partners)))) for pair in structures)
-        found = max(aligned_ones, key=lambda each: each.quality)
+    starts = [(*pair, _input_pairs(pair, partners)) for pair in structures]
+    found = next((each for start in starts if (each := wider(*start))), None) or _best(starts)
     differing = (*input_differences(ports, partners), *output_differences(found))
     pairs = {"inputs": input_pairs(ports, partners), "outputs": output_pairs(found)}
     return Aligned(left, right, found, differing, partners, pairs)
+
+
+Start = tuple[Structure, Structure, Mapping[int, int]]
+
+
+def _best(starts: Sequence[Start]) -> Matching:
+    """Align both sides in several ways; return the best alignment.
+
+    A layer that is fed by something else is rather taken for another layer than one that gives something
+    else. Where this leaves operations that are wired elsewhere, it may be the other way round.
+    """
+    found = max((_aligned(start) for start in starts), key=lambda each: each.quality)
+    if rewired(found):
+        others = (_aligned(start, CHEAPLY_FED) for start in starts)
+        return min((found, *others), key=burden)
+    return found
+
+
+def _aligned(start: Start, fed: float = FED) -> Matching:
+    return slid(uncrossed(match(*start, fed)))
 
 
 def _structures(

@@ -14,13 +14,16 @@ Value = tuple[int, int]
 BATCH_MOVED = "batch moved"
 """Mark of what reads a Reshape that moves the batch to or from another axis."""
 
+PADS_FOLLOW = "pads follow"
+"""Mark of a convolution that pads as much as its window needs on what it is fed."""
+
 
 @dataclass(slots=True)
 class Node:
     """One operation. `layers` are the ncnn layers that it stands for, by index; the first one names it.
 
     `shapes` has one entry for each output, None where the shape is not known; `marks` are remarks that are
-    no facts to compare by.
+    no facts to compare by, `window` the facts of a convolution that shapes turned into a linear layer.
     """
 
     id: int
@@ -30,6 +33,7 @@ class Node:
     shapes: list[Shape | None]
     layers: list[int] = field(default_factory=list)
     marks: set[str] = field(default_factory=set)
+    window: dict[str, Any] | None = None
 
 
 class Draft:

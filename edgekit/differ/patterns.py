@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.differ.draft import Draft, Node, Value
+from edgekit.differ.draft import Draft, Value
 
 _GATES = {"sigmoid": "swish", "hardsigmoid": "hardswish"}
 
@@ -51,14 +51,12 @@ def slices(draft: Draft) -> None:
             continue
         axis = node.facts["axis"]
         start: int | None = 0
+        length = None if None in node.facts["sizes"] else sum(node.facts["sizes"])
         pieces: list[Value] = []
         for slot, size in enumerate(node.facts["sizes"]):
-            piece = _crop(draft, node, axis, start, size, slot)
+            facts = {"cuts": ((axis, start, size, length),)}
+            piece = draft.add("crop", facts, node.inputs, [node.shapes[slot]], node.layers)
+            piece.marks.add(f"piece {slot}")
             pieces.append((piece.id, 0))
             start = None if start is None or size is None else start + size
         draft.drop(node, pieces)
-
-
-def _crop(draft: Draft, node: Node, axis: int, start: int | None, size: int | None, slot: int) -> Node:
-    facts = {"cuts": ((axis, start, size),)}
-    return draft.add("crop", facts, node.inputs, [node.shapes[slot]], node.layers)

@@ -67,7 +67,7 @@ def pieces(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
 
 
 def crop(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
-    """Which axes are cut: (axis, start, size) of each, where the shapes tell."""
+    """Which axes are cut: (axis, start, size, length before) of each, where the shapes tell."""
     shape = shapes[0]
     made = infer_shapes(layer, [shape]) if shape is not None and len(shapes) == 1 else Unknown("")
     if shape is None or isinstance(made, Unknown):
@@ -81,7 +81,7 @@ def crop(layer: Layer, params: Params, shapes: list[Shape | None]) -> Lowered:
         for axis, letter in enumerate(AXES[len(shape)]):
             starts[axis] = params.integer(f"{letter}offset")
     cut = [axis for axis in range(len(shape)) if made[0][axis] != shape[axis]]
-    cuts = [(long_axis(axis, shape), starts[axis], made[0][axis]) for axis in cut]
+    cuts = [(long_axis(axis, shape), starts[axis], made[0][axis], shape[axis]) for axis in cut]
     return "crop", {"cuts": tuple(cuts)}
 
 

@@ -15,9 +15,11 @@ from edgekit.differ.canonical import canonicalise
 from edgekit.differ.draft import Draft
 from edgekit.differ.inputs import InputPort
 from edgekit.differ.lower import lower
-from edgekit.differ.structure import Names, Structure, freeze
+from edgekit.differ.structure import Names, Structure, Written, freeze
 from edgekit.errors import UserError, did_you_mean, require
+from edgekit.graph import Layer
 from edgekit.inspector import Opened, open_model
+from edgekit.ops import SPECS, decode
 from edgekit.runtimes.trace import Source
 from edgekit.sources.inputs import InputSpec
 from edgekit.sources.spec import parse_spec
@@ -167,5 +169,26 @@ def side_of(name: str, opened: Opened) -> Side:
         {index: layer.type for index, layer in enumerate(graph)},
         sources,
         operations,
+        {index: _written(layer) for index, layer in enumerate(graph)},
     )
     return Side(name, opened, names)
+
+
+_FED = frozenset(
+    {
+        "weight_data_size",
+        "scale_data_size",
+        "bias_data_size",
+        "num_slope",
+        "affine_size",
+        "channels",
+        "top_shapes",
+    }
+)
+
+
+def _written(layer: Layer) -> Written:
+    """Return a layer's parameters as the file has them, without those that follow from what it is fed."""
+    spec = SPECS.get(layer.type)
+    values = layer.params if spec is None else decode(spec, layer).values
+    return layer.type, tuple(sorted((name, value) for name, value in values.items() if name not in _FED))

@@ -41,6 +41,10 @@ _COSTS = {
     "hidden": 1.0,
     "heads": 0.4,
 }
+FED = _COSTS["in"]
+CHEAPLY_FED = 0.4
+"""What else it may cost to be fed other numbers of channels: little, where what feeds a layer is gone."""
+
 _ANOTHER_KIND_OF_GROUPS = 2.0
 _OTHER_GROUPS = 0.8
 _LEAST = 0.1
@@ -51,8 +55,11 @@ def worth(op: Op) -> float:
     return _WORTH.get(op.kind, 1.0)
 
 
-def similarity(left: Op, right: Op) -> float:
-    """Return the score of matching two operations, `FORBIDDEN` when they have nothing in common."""
+def similarity(left: Op, right: Op, fed: float = FED) -> float:
+    """Return the score of matching two operations, `FORBIDDEN` when they have nothing in common.
+
+    `fed` is what it costs that they are fed other numbers of channels.
+    """
     if {left.kind, right.kind} == {"conv", "linear"}:
         return _products(left, right)
     if left.kind != right.kind:
@@ -61,7 +68,7 @@ def similarity(left: Op, right: Op) -> float:
         return FORBIDDEN
     full = worth(left)
     if left.kind in ("conv", "deconv", "linear", "recurrent", "attention", "embed"):
-        return max(full - _weighted(left, right), _LEAST)
+        return max(full - _weighted(left, right, fed), _LEAST)
     if left.kind in ("custom", "other") and left.facts["type"] != right.facts["type"]:
         return FORBIDDEN
     name = left.facts.get("type", left.facts.get("op"))
@@ -80,8 +87,9 @@ def _products(left: Op, right: Op) -> float:
     return 2.0 if fed == linear.facts["in"] else 1.0 if fed and linear.facts["in"] % fed == 0 else FORBIDDEN
 
 
-def _weighted(left: Op, right: Op) -> float:
-    cost = sum(price for name, price in _COSTS.items() if left.facts.get(name) != right.facts.get(name))
+def _weighted(left: Op, right: Op, fed: float) -> float:
+    costs = {**_COSTS, "in": fed}
+    cost = sum(price for name, price in costs.items() if left.facts.get(name) != right.facts.get(name))
     mine, theirs = left.facts.get("groups", 1), right.facts.get("groups", 1)
     if _is_depthwise(left) and _is_depthwise(right):
         return cost - (1.0 if left.facts["out"] != right.facts["out"] else 0.0)  # one width, not two

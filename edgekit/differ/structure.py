@@ -8,9 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from edgekit.differ.draft import Draft, Shape, Value
+from edgekit.graph import Param
 from edgekit.runtimes.trace import Source
 
 Fact = Any
+Written = tuple[str, tuple[tuple[str, Param], ...]]
+"""The type of a layer and its parameters by name, but for those that are sizes of what it is fed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class Op:
 
     `layers` are the ncnn layers that it stands for, the naming one first; `source` is where it stands in
     the PyTorch model, `module_ops` which PyTorch operations the layer was made from, where that is known.
+    `written` is what the file says of those layers, whatever shapes they are fed; `window` are the facts of
+    the convolution that a linear layer is by the file alone.
     """
 
     index: int
@@ -32,6 +37,8 @@ class Op:
     source: Source | None = None
     module_ops: tuple[Source, ...] = ()
     marks: frozenset[str] = frozenset()
+    written: tuple[Written, ...] = ()
+    window: Mapping[str, Fact] | None = None
 
     @property
     def shape(self) -> Shape | None:
@@ -80,6 +87,7 @@ class Names:
     types: Mapping[int, str]
     sources: Mapping[int, Source] = field(default_factory=dict)
     operations: Mapping[int, tuple[Source, ...]] = field(default_factory=dict)
+    written: Mapping[int, Written] = field(default_factory=dict)
 
 
 def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longest_first: bool) -> Structure:
@@ -87,7 +95,8 @@ def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longes
 
     The order is that of a walk from the outputs to the inputs, which visits what depends on inputs of
     lower `input_order` first, then the longer of two branches and the nearer of two outputs first, or
-    operands and outputs as they are numbered (but those of a sum have no order). Two networks that differ
+    operands and outputs as they are numbered (but those of a sum have no order: of two branches of one length
+    that comes first whose last operations are first by name). Two networks that differ
     little are walked alike, in whatever order their files have the layers.
     """
     order = _walk(draft, input_order, longest_first)
@@ -113,6 +122,10 @@ def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longes
                     for source in names.operations.get(layer, ())
                 ),
                 marks=frozenset(node.marks),
+                written=tuple(
+                    names.written[layer] for layer in dict.fromkeys(node.layers) if layer in names.written
+                ),
+                window=node.window,
             )
         )
     outputs = tuple((name, (position[node], slot)) for name, (node, slot) in draft.outputs)
@@ -148,6 +161,7 @@ def _plain_name(operation: Source) -> str:
     return operation.op.rpartition(".")[2].rstrip("_")
 
 
+_TELLING = 3
 _PRODUCT_OPS = (
     "convolution",
     "_convolution",
@@ -165,9 +179,11 @@ def _walk(draft: Draft, input_order: Mapping[str, int], longest_first: bool) -> 
     depth = _depths(draft)
     rank = _ranks(draft, input_order)
 
-    def key(node: int, value: Value, operand: int) -> tuple[int, int, int]:
-        by_length = longest_first or draft.nodes[node].kind == "binary"
-        return rank[value[0]], -depth[value[0]] if by_length else operand, operand
+    def key(node: int, value: Value, operand: int) -> tuple[int, int, tuple[str, ...], int]:
+        unordered = draft.nodes[node].kind == "binary"
+        by_length = longest_first or unordered
+        kinds = _kinds_above(draft, value[0]) if unordered else ()
+        return rank[value[0]], -depth[value[0]] if by_length else operand, kinds, operand
 
     def operands(node: int) -> list[int]:
         numbered = list(enumerate(draft.nodes[node].inputs))
@@ -179,6 +195,17 @@ def _walk(draft: Draft, input_order: Mapping[str, int], longest_first: bool) -> 
     order = _post_order([end[0] for end in ends], operands)
     walked = set(order)
     return [*order, *(node for node in draft.nodes if node not in walked)]  # inputs that nothing reads
+
+
+def _kinds_above(draft: Draft, node: int) -> tuple[str, ...]:
+    """Return what the last operations of a branch are: it tells branches of one length apart."""
+    kinds: list[str] = []
+    while len(kinds) < _TELLING:
+        kinds.append(draft.nodes[node].kind)
+        if not draft.nodes[node].inputs:
+            break
+        node = draft.nodes[node].inputs[0][0]
+    return tuple(kinds)
 
 
 def _topological(draft: Draft) -> list[int]:

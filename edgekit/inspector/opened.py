@@ -43,15 +43,16 @@ class Opened:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The output blobs: the manifest's; else pnnx's out0, out1, ...; else what nothing reads.
+        """The output blobs: the manifest's; else pnnx's out0, out1, ..., with all of a name like it that
+        somebody gave an output (`out_cache_k0`); else what nothing reads.
 
         Where a layer has several outputs and some are read, the others are no outputs of the model.
         """
         if self.bundle is not None:
             return tuple(dict.fromkeys(spec.blob for spec in self.bundle.manifest.outputs))
         unread = self.graph.output_blobs
-        named = tuple(blob for blob in unread if blob.startswith("out") and blob[3:].isdigit())
-        if named:
+        named = tuple(blob for blob in unread if blob.startswith("out"))
+        if any(blob[3:].isdigit() for blob in named):
             return named
         return tuple(blob for blob in unread if not self._is_leftover(blob))
 

@@ -110,6 +110,18 @@ def test_lines_beyond_the_announced_count_are_left_out_as_ncnn_does(tmp_path: Pa
     assert "1 layer line beyond" in report.remarks[0].message
 
 
+def test_outputs_that_somebody_named_are_outputs_beside_those_that_pnnx_numbers(tmp_path: Path) -> None:
+    """A decoder gives its caches back as `out_cache_k0`; what a GRU has left over has a number."""
+    text = (
+        "7767517\n3 6\nInput in0 0 1 in0 0=4 1=4\n"
+        "Slice s 1 3 in0 out_cache_k0 out_cache_v0 a -23300=3,1,1,-233\n"
+        "GRU g 1 2 a out0 5 0=3 1=36\n"
+    )
+    report = inspect(write(tmp_path, text), ask_ncnn=False)
+    assert [port.blob for port in report.outputs] == ["out_cache_k0", "out_cache_v0", "out0"]
+    assert not [remark for remark in report.remarks if "out_cache" in remark.message]
+
+
 def filled(text: str, folder: Path, dtype: type[np.generic]) -> Path:
     """Write a net with weights: matrices in `dtype`, vectors in float32."""
     from dataclasses import replace
