@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import zipfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 import torch
 
 from edgekit.bundle import ModelSource, file_sha256
-from edgekit.errors import UserError, did_you_mean
+from edgekit.errors import UserError
 from edgekit.sources.adapter import Adapter, forward_inputs
 from edgekit.sources.code import build_from_code
 from edgekit.sources.inputs import InputSpec
 from edgekit.sources.request import Request
 from edgekit.sources.spec import ModelSpec, SpecKind
 from edgekit.sources.weights import check_archive, load_weights
+from edgekit.sources.zoo import zoo_inputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,35 +99,13 @@ def _build(
         from edgekit.models import registry
 
         zoo = registry.parse(spec.text)
-        defaults = {
-            each.name: InputSpec(each.name, each.shape, value_range=each.range, kind=each.kind)
-            for each in zoo.inputs
-        }
-        given = {each.name: each for each in inputs}
-        _check_names(zoo.name, given, defaults)
-        settled = [_merged(default, given.get(name)) for name, default in defaults.items()]
+        settled = zoo_inputs(spec.text, inputs)
         names = output_names or zoo.entry.outputs
         return registry.build(zoo, seed), settled, names, dict(zoo.arguments)
     if spec.kind is SpecKind.TORCHSCRIPT:
         assert spec.path is not None
         return load_torchscript(spec.path), inputs, output_names, {}
     return build_from_code(spec, seed), inputs, output_names, {}
-
-
-def _check_names(model: str, given: Iterable[str], known: Collection[str]) -> None:
-    for name in given:
-        if name not in known:
-            remedy = did_you_mean(name, known) or f"its inputs are {', '.join(known)}"
-            raise UserError(f"{model} has no input '{name}'", remedy)
-
-
-def _merged(default: InputSpec, given: InputSpec | None) -> InputSpec:
-    """What the user says of a zoo input, filled up with what the zoo knows."""
-    if given is None:
-        return default
-    return replace(
-        given, value_range=given.value_range or default.value_range, kind=given.kind or default.kind
-    )
 
 
 def load_torchscript(path: Path) -> torch.nn.Module:

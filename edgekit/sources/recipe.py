@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 from edgekit.errors import FormatError, UserError, did_you_mean
 from edgekit.files import read_toml
 from edgekit.sources.inputs import InputSpec, checked_input
-from edgekit.sources.request import PRECISIONS, ROUTES, Request, WeightOptions
+from edgekit.sources.request import PRECISIONS, ROUTES, Request, WeightOptions, check_weights_file
 from edgekit.sources.spec import ModelSpec, SpecKind, parse_spec
+from edgekit.sources.zoo import zoo_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -144,7 +145,8 @@ def settled(
     """Return the request with what is not said filled up: by the recipe if the model is one, else by default.
 
     Raises:
-        UserError: the recipe, the route or the precision is not understood.
+        UserError: the recipe, the route or the precision is not understood; there is no such weights file, no
+            such input of a model of the zoo.
     """
     recipe = Recipe(model)
     if isinstance(model, ModelSpec) and model.kind is SpecKind.RECIPE:
@@ -160,7 +162,7 @@ def settled(
     known = tuple(given.pop(each.name, each) for each in recipe.inputs)
     if weights.path is None and recipe.weights is not None:
         weights = replace(weights, path=recipe.weights)
-    return Request(
+    request = Request(
         model=recipe.model,
         inputs=(*known, *given.values()),
         outputs=outputs or recipe.outputs,
@@ -169,3 +171,13 @@ def settled(
         weights=weights,
         seed=seed if seed is not None else recipe.seed or 0,
     )
+    _check_without_torch(request)
+    return request
+
+
+def _check_without_torch(request: Request) -> None:
+    """Find what is wrong before torch is loaded, which takes seconds."""
+    if request.weights.path is not None:
+        check_weights_file(request.weights.path)
+    if isinstance(request.model, ModelSpec) and request.model.kind is SpecKind.ZOO:
+        zoo_inputs(request.model.text, request.inputs)

@@ -51,6 +51,12 @@ def _check(what: str, value: str, allowed: Sequence[str]) -> None:
         raise UserError(f"unknown {what} '{value}'", remedy)
 
 
+def check_weights_file(path: Path) -> None:
+    """Raise `UserError` when there is no weights file at `path`."""
+    if not path.is_file():
+        raise UserError(f"no weights file at '{path}'", "check --weights")
+
+
 def weights_path(weights: str | os.PathLike[str] | None) -> Path | None:
     """Return the path of a weights file, None for none."""
     return None if weights is None else Path(weights)

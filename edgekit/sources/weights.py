@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from edgekit.errors import UserError, did_you_mean, require
+from edgekit.sources.request import check_weights_file
 from edgekit.units import format_bytes
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "params", "weights")
@@ -55,8 +56,7 @@ def load_weights(
 
 
 def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise UserError(f"no weights file at '{path}'", "check --weights")
+    check_weights_file(path)
     if path.suffix == ".safetensors":
         safetensors = require("safetensors.torch", "torch")
         try:

@@ -126,6 +126,27 @@ def test_a_recipe_is_reproducible_byte_for_byte(folder: Path) -> None:
         assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes(), name
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--input", "imag=1x3x32x32"], "has no input 'imag'"),
+        (["--weights", "no.pt"], "no weights file"),
+        (["--route", "onxx"], "onnx"),
+    ],
+)
+def test_mistakes_are_answered_without_torch(words: list[str], message: str, folder: Path) -> None:
+    code = (
+        "import sys; from edgekit.cli.main import main; "
+        f"code = main(['export', 'mobilenet_v2', '-o', 'out', *{words!r}]); "
+        "assert 'torch' not in sys.modules; sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+
+
 def test_the_zoo_is_listed_without_torch(folder: Path) -> None:
     done = run(folder, "models")
     assert done.returncode == 0
