@@ -45,6 +45,7 @@ def test_every_network_of_the_zoo_has_a_recipe() -> None:
 
 def test_all_keys_are_read(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(FULL)
+    (tmp_path / "w.safetensors").touch()
     request = settled(parse_spec("r.toml", tmp_path), weights=WeightOptions())
     assert request.model == parse_spec("mobilenet_v2:width=0.5")
     assert (request.route, request.precision, request.seed) == ("onnx", "fp16", 7)
@@ -57,16 +58,17 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
 
 def test_arguments_win_over_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text(FULL)
+    (tmp_path / "other.pt").touch()
     request = settled(
         parse_spec("r.toml", tmp_path),
         inputs=(InputSpec("image", (1, 3, 64, 64)),),
         route="pnnx",
         seed=0,
-        weights=WeightOptions(Path("other.pt")),
+        weights=WeightOptions(tmp_path / "other.pt"),
     )
     assert (request.route, request.precision, request.seed) == ("pnnx", "fp16", 0)
     assert request.inputs == (InputSpec("image", (1, 3, 64, 64)),)
-    assert request.weights.path == Path("other.pt")
+    assert request.weights.path == tmp_path / "other.pt"
 
 
 def test_files_are_relative_to_the_recipe(tmp_path: Path) -> None:
