@@ -289,6 +289,7 @@ def staged_folder(target: str | os.PathLike[str], marker: str = MANIFEST_FILE) -
     """
     place = Path(target).absolute()
     _check_replaceable(place, marker)
+    new = [each for each in place.parents if not each.exists()]
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         staging = scratch.make_folder(place.name, place.parent)
@@ -306,6 +307,9 @@ def staged_folder(target: str | os.PathLike[str], marker: str = MANIFEST_FILE) -
         _exchange(staging, place)
     finally:
         scratch.remove(staging)  # where the earlier folder is by now
+        for folder in new:
+            with contextlib.suppress(OSError):  # not empty: the bundle is in it
+                folder.rmdir()
 
 
 def _check_replaceable(place: Path, marker: str) -> None:

@@ -104,6 +104,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.is_dir():
         raise UserError(f"'{target}' is a folder", "name a file")
+    if target.exists() and not target.is_file():
+        return  # a device or a pipe, written in place
     above = next(each for each in target.absolute().parents if each.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise UserError(f"cannot write '{target}' in '{above}'", "name a file that can be written")

@@ -7,7 +7,7 @@ import sys
 import time
 
 from edgekit.cli import args as shared
-from edgekit.cli.output import deliver
+from edgekit.cli.output import check_destinations, deliver
 from edgekit.cli.progress import StatusLine
 from edgekit.errors import EXIT_OK
 
@@ -47,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say what was written."""
+    check_destinations(args)
     from edgekit.exporter import ExportError, export, parse_input
     from edgekit.report.export_json import failure_document, result_document
     from edgekit.report.export_text import export_text, failure_text

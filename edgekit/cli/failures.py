@@ -43,7 +43,8 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError) and _stdout_is_broken():
         return EXIT_BROKEN_PIPE
     if isinstance(error, OSError) and error.errno in _MENDABLE_ERRNOS:
-        place = f"'{error.filename}': " if error.filename is not None else ""
+        name = error.filename if error.filename2 is None else error.filename2  # of a copy: where it goes
+        place = f"'{name}': " if name is not None else ""
         return _user_error(UserError(f"{place}{error.strerror}", "mend the permissions or free some space"))
     if _lacks_memory(error):
         what = f"there is not enough memory: {error}" if str(error) else "there is not enough memory"

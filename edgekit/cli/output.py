@@ -48,11 +48,17 @@ def deliver(
 
 
 def check_destinations(args: argparse.Namespace) -> None:
-    """Refuse, before any work is done, two results for one stdout.
+    """Refuse, before any work is done, two results for one stdout, and a file that cannot be written.
 
     Raises:
-        UserError: more than one of `--json`, `--html`, `--junit` is `-`.
+        UserError: more than one of `--json`, `--html`, `--junit` is `-`, or one names no place for a file.
     """
+    from edgekit.schema import check_writable
+
     claims = [f"--{kind}" for kind in _KINDS if getattr(args, kind, None) == STDOUT]
     if len(claims) > 1:
         raise UserError(f"{' and '.join(claims)} cannot both be stdout", "give one of them a file name")
+    for kind in _KINDS:
+        destination = getattr(args, kind, None)
+        if destination not in (None, STDOUT):
+            check_writable(destination)

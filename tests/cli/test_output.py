@@ -32,6 +32,14 @@ def test_json_on_stdout_stands_alone(capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(capsys.readouterr().out) == {"a": None}
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    check_destinations(destinations(json="/dev/null", html=str(tmp_path / "new" / "r.html"), junit=None))
+    (tmp_path / "file").touch()
+    for name, said in (("file/r.json", "cannot write"), (".", "is a folder")):
+        with pytest.raises(UserError, match=said):
+            check_destinations(destinations(json=str(tmp_path / name)))
+
+
 def test_two_results_cannot_share_stdout() -> None:
     check_destinations(destinations(json="-", html="x", junit=None))
     with pytest.raises(UserError, match="--json and --junit"):

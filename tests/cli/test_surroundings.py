@@ -159,6 +159,8 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_a_full_disk(small_disk: Path, tmp_path: Path, made: Path) -> None:
     """The reference alone has 200 KiB."""
+    refusal(run(small_disk, *EXPORT, "new/folder/bundle"))
+    assert list(small_disk.iterdir()) == []
     earlier = small_disk / "bundle"
     earlier.mkdir()
     for name in ("manifest.json", "model.ncnn.param", "model.ncnn.bin"):
@@ -179,6 +181,8 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, made: Path) -> None:
     (tmp_path / "file").touch()  # stands for a folder without permission, which root would not notice
     assert "cannot write" in refusal(run(tmp_path, *EXPORT, "file/bundle"))
     assert "cannot write" in refusal(run(tmp_path, "verify", str(made), "--json", "file/r.json"))
+    assert "cannot write" in refusal(run(tmp_path, *EXPORT, "bundle", "--json", "file/r.json"))
+    assert not (tmp_path / "bundle").exists()  # refused before the work is done
     assert "cannot write" in refusal(run(tmp_path, "inspect", str(made), "--json", "/proc/r.json"))
     assert "not" in refusal(run(tmp_path, *EXPORT, "/proc/bundle"))
 
