@@ -11,7 +11,7 @@ from edgekit import scratch
 from edgekit.bencher.compare import compare as compare_results
 from edgekit.bencher.compare import suite_ratios
 from edgekit.bencher.exported import export_target
-from edgekit.bencher.gather import gather, memory_of
+from edgekit.bencher.extras import Extras, Taken, results_of
 from edgekit.bencher.journal import Journal
 from edgekit.bencher.measure import (
     Bench,
@@ -19,11 +19,8 @@ from edgekit.bencher.measure import (
     ProgressLine,
     Round,
     measure,
-    measure_memory,
-    measure_peaks,
 )
-from edgekit.bencher.result import BenchReport, Comparison, Latency, Memory, Result
-from edgekit.bencher.roofline import Peaks
+from edgekit.bencher.result import BenchReport, Comparison, Latency, Result
 from edgekit.bencher.runtimes import NCNN
 from edgekit.bencher.runtimes import check as check_runtimes
 from edgekit.bencher.settings import (
@@ -43,7 +40,6 @@ from edgekit.devices import Device, DeviceInfo, device_info, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.numerics import statistics as st
 from edgekit.sources.spec import parse_spec
-from edgekit.units import counted
 
 
 def _silent(step: str, done: int | None = None, total: int | None = None) -> None:
@@ -204,13 +200,15 @@ def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -
         run.journal.close()
     if not any(rounds):
         raise KeyboardInterrupt
-    results, twin = [], None
-    extras = _Extras(run, memory=memory and not interrupted)
+    taken: list[Taken] = []
+    twin = None
+    extras = Extras(run, memory=memory and not interrupted)
     for configuration, own in zip(configurations, rounds, strict=True):
         if configuration.twin and own:
             twin = Latency.of([each.samples for each in own], run.seed)
         elif own:
-            results.append(gather(run, configuration, own, *extras.of(configuration)))
+            taken.append((configuration, own, extras.measure(configuration)))
+    results = results_of(run, taken, extras)
     interrupted = interrupted or extras.interrupted
     if not interrupted:
         run.journal.finish()
@@ -225,37 +223,6 @@ def _report(run: Bench, configurations: Sequence[Configuration], memory: bool) -
         interrupted=interrupted,
         peaks=extras.peaks,
     )
-
-
-class _Extras:
-    """What is measured beside the times: memory, and for layers the peaks; Ctrl-C ends it."""
-
-    def __init__(self, run: Bench, memory: bool) -> None:
-        self._run = run
-        self._memory = memory
-        self._peaks: dict[tuple[int, str], Peaks] = {}
-        self.interrupted = False
-
-    @property
-    def peaks(self) -> tuple[Peaks, ...]:
-        return tuple(self._peaks.values())
-
-    def of(self, configuration: Configuration) -> tuple[Memory | None, Peaks | None]:
-        memory = None
-        key = (configuration.threads, configuration.precision)
-        try:
-            if configuration.target.runtime != NCNN:
-                return None, None
-            if self._memory and not self.interrupted:
-                self._run.progress(f"{configuration.label}, memory")
-                memory = memory_of(measure_memory(self._run, configuration))
-            wanted = self._run.layers and not self._run.device.emulated and not self.interrupted
-            if wanted and key not in self._peaks:
-                self._run.progress(f"limits of the device, {counted(configuration.threads, 'thread')}")
-                self._peaks[key] = Peaks.of(measure_peaks(self._run, configuration), configuration.precision)
-        except KeyboardInterrupt:
-            self.interrupted = True
-        return memory, self._peaks.get(key)
 
 
 def _comparisons(results: Sequence[Result], twin: Latency | None, seed: int) -> list[Comparison]:

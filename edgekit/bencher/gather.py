@@ -18,6 +18,7 @@ from edgekit.bencher.validity import (
     emulation_caveats,
     judge,
     layer_caveats,
+    limit_caveats,
     resumed_caveats,
 )
 from edgekit.numerics import statistics as st
@@ -51,7 +52,7 @@ def gather(
         layers = layer_timings(rounds, context)
         if not emulated:
             ratio = layer_sum_ratio(rounds)
-            caveats += layer_caveats(ratio)
+            caveats += [*layer_caveats(ratio), *limit_caveats(layers)]
     return Result(
         target=target.name,
         runtime=target.runtime,
@@ -70,7 +71,7 @@ def gather(
         layers=layers,
         layer_sum_ratio=ratio,
         ridge=ridge_sweep([Traffic(each.macs or 0, 0, each.bytes or 0) for each in layers]) if layers else (),
-        validity=judge(caveats),
+        validity=judge(caveats, timed=not emulated),
         conditions=_conditions(configuration, messages),
         facts=target.facts,
         simd=dict(messages[0].get("simd", {})),

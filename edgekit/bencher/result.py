@@ -47,9 +47,12 @@ class Caveat:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """How far a result can be trusted: A nothing against it, B minor, C major, D do not use."""
+    """How far a time can be trusted: A nothing against it, B minor, C major, D do not use.
 
-    grade: str
+    None where there is no time to judge: an emulated device counts instructions, which do not vary.
+    """
+
+    grade: str | None
     warnings: tuple[Caveat, ...]
 
 

@@ -8,7 +8,7 @@ caches; weights are read once per inference, so they come from where the whole n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 RIDGE_POINTS = (0, 1, 2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 250, 300, 400, 500)
@@ -47,6 +47,16 @@ class Peaks:
         return cls(
             int(message["threads"]), precision, float(best["macs_per_s"]), best["method"], tuple(memory)
         )
+
+    def best_with(self, other: Peaks) -> Peaks:
+        """Return the better of two measurements of one device, number by number."""
+        fastest = max((self, other), key=lambda each: each.macs_per_s)
+        again = {entry.working_set_bytes: entry for entry in other.memory}
+        memory = tuple(
+            max(entry, again.get(entry.working_set_bytes, entry), key=lambda each: each.bytes_per_s)
+            for entry in self.memory
+        )
+        return replace(fastest, memory=memory)
 
     def bandwidth(self, working_set_bytes: float) -> float:
         """Return bytes per second for a working set: of the smallest measured one that holds it."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edgekit.bencher.result import Caveat, Latency, Severity, Validity
+from edgekit.bencher.result import Caveat, Latency, LayerTiming, Severity, Validity
 from edgekit.bencher.settings import Protocol
-from edgekit.units import format_duration, format_percent
+from edgekit.units import counted, format_duration, format_percent
 
 _GRADES = {Severity.NOTE: "A", Severity.MINOR: "B", Severity.MAJOR: "C", Severity.FATAL: "D"}
 
@@ -23,12 +23,15 @@ _SURE = 0.02  # width of the 95 % interval over the median: narrower than what a
 _OTHERS = 0.05  # share of a CPU; what a machine has to do beside a measurement stays below
 _DRIFT = 0.05  # of the median or the clock
 _SLOW_FIRST = 10.0  # times the median
+_LIMIT_NOISE = 0.05
 _SUM_TOLERANCE = 0.03  # a clock around each layer and the noise between two runs explain no more
 
 
-def judge(caveats: Sequence[Caveat]) -> Validity:
-    """Return the grade with its reasons, the worst first."""
+def judge(caveats: Sequence[Caveat], *, timed: bool = True) -> Validity:
+    """Return the grade with its reasons, the worst first; no grade where nothing was `timed`."""
     ordered = tuple(sorted(caveats, key=lambda each: -each.severity.rank))
+    if not timed:
+        return Validity(None, ordered)
     return Validity(_GRADES[ordered[0].severity] if ordered else "A", ordered)
 
 
@@ -75,6 +78,32 @@ def layer_caveats(ratio: float) -> list[Caveat]:
             "take the times of single layers as proportions; one thread on a quiet machine adds up",
         )
     ]
+
+
+def limit_caveats(layers: Sequence[LayerTiming]) -> list[Caveat]:
+    """No layer can be faster than the device: one that is says that its limits were measured too low."""
+    above = [layer for layer in layers if is_above_limit(layer)]
+    if not above:
+        return []
+    worst = max(above, key=lambda layer: layer.of_limit or 0.0)
+    return [
+        Caveat(
+            "above-limit",
+            Severity.MINOR,
+            f"{counted(len(above), 'layer')} took less time than the measured limits of this device allow, "
+            f"{worst.name} {format_percent(worst.of_limit)} of it: something slowed the device down then",
+            "take 'of limit' as too high in all rows, and measure again on a quiet machine",
+        )
+    ]
+
+
+def is_above_limit(layer: LayerTiming) -> bool:
+    """Whether a layer is faster than its limit by more than the noise between two measurements.
+
+    A winograd kernel multiplies less often than there are MACs: a 3x3 convolution may be.
+    """
+    fewer = layer.kind == "convolution 3x3" and layer.bound == "compute"
+    return layer.of_limit is not None and layer.of_limit > 1 + _LIMIT_NOISE and not fewer
 
 
 def openmp_caveats(settings: Mapping[str, str], threads: int, cpus: int) -> list[Caveat]:

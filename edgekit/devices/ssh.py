@@ -26,7 +26,7 @@ from edgekit import processes
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, ask
 from edgekit.devices.exchange import WORKER_FOLDER, Ending, exchange
 from edgekit.devices.remote.supervisor import RESULT_FILES
-from edgekit.devices.watch import LONGEST_S, timed_out
+from edgekit.devices.watch import LONGEST_S, SILENT_S, timed_out
 from edgekit.errors import MissingPackage, UserError
 
 _REMOTE = Path(__file__).parent / "remote"
@@ -122,7 +122,8 @@ class SshDevice:
         files = {role: Path(path) for role, path in message.get("files", {}).items()}
         there = {**message, "files": {role: f"files/{role}" for role in files}}
         longest_s = LONGEST_S if timeout_s is None else timeout_s
-        header = {"timeout_s": longest_s, "environment": dict(environment or {})}
+        silent_s = SILENT_S if timeout_s is None else None
+        header = {"timeout_s": longest_s, "silent_s": silent_s, "environment": dict(environment or {})}
 
         def carry(request: Path, result: Path) -> Ending:
             return self._carry(header, request, files, result)
@@ -155,8 +156,8 @@ class SshDevice:
             if "refused" in answer:
                 raise UserError(f"{self.address.host}: {answer['refused']}", "install a newer python3 there")
             connection.read_archive(result)
-        if answer["timed_out"]:
-            raise timed_out(result, header["timeout_s"])
+        if answer["limit_s"] is not None:
+            raise timed_out(result, answer["limit_s"])
         missing = re.search(r"No module named '(ncnn|numpy)'", answer["stderr"])
         if missing:
             raise self._lacks(missing[1])

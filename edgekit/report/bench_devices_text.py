@@ -84,7 +84,7 @@ def _figures(reports: Reports) -> list[str]:
             ("median", _cells(results, _median)),
             ("95 % interval", _cells(results, _interval)),
             ("p90", _cells(results, _p90)),
-            ("grade", _cells(results, lambda each: "" if each.latency is None else each.validity.grade)),
+            ("grade", _cells(results, lambda each: each.validity.grade or "")),
             ("instructions", _cells(results, lambda each: _count(each.instructions))),
             ("weights", _cells(results, lambda each: _bytes(each, "weights_bytes"))),
             ("blob peak", _cells(results, lambda each: _bytes(each, "blob_peak_bytes"))),

@@ -65,9 +65,9 @@ def _header(report: BenchReport) -> Markup:
 
 def _finding(report: BenchReport) -> Markup:
     """The sentences, the figures behind them, and what speaks against these."""
-    grade = max(result.validity.grade for result in report.results)
-    kind = "fail" if not report.holds else _KINDS[grade]
-    badge = "SLOWER" if not report.holds else f"grade {grade}"
+    grade = max((result.validity.grade or "" for result in report.results), default="")
+    kind = "fail" if not report.holds else _KINDS[grade or "A"]
+    badge = "SLOWER" if not report.holds else f"grade {grade}" if grade else "emulated"
     sentences = tag("div", *(tag("h1", sentence) for sentence in finding(report)))
     tiles = [
         tag(

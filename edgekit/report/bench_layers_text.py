@@ -125,9 +125,17 @@ def _peaks(report: BenchReport, result: Result) -> list[str]:
             )
             lines += [
                 f"limits: {peaks.macs_per_s / 1e9:.1f} GMAC/s ({peaks.method}); copying {widths}",
-                "of limit: the least time by those limits over the measured one",
+                f"of limit: the least time by those limits over the measured one{_fewer(result.layers)}",
             ]
     return lines
+
+
+def _fewer(layers: Sequence[LayerTiming]) -> str:
+    """Say how a layer can need less than its MACs at the peak."""
+    above = any(layer.bound == "compute" and (layer.of_limit or 0) > 1 for layer in layers)
+    return (
+        "; winograd does a 3x3 convolution with fewer multiplications than MACs are counted" if above else ""
+    )
 
 
 def _ridge(result: Result) -> list[str]:

@@ -49,7 +49,7 @@ def _table(group: str, results: Sequence[Result], ratios: dict[tuple[str, int, s
                 "" if ratio is None else f"{ratio.work:.3f}",
                 "" if ratio is None else f"{ratio.time.estimate:.3f}",
                 "" if ratio is None else f"[{ratio.time.low:.3f}, {ratio.time.high:.3f}]",
-                result.validity.grade,
+                result.validity.grade or "",
             ]
         )
     headers = [

@@ -140,7 +140,7 @@ def latency_table(report: BenchReport) -> Table:
                 format_duration(result.first_s),
                 format_duration(result.load_s),
                 "" if latency is None else str(len(latency.samples_s)),
-                result.validity.grade,
+                result.validity.grade or "",
             ]
         )
     headers = [

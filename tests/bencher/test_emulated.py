@@ -33,6 +33,7 @@ def test_no_time_anywhere(report: BenchReport) -> None:
     assert document["peaks"] == []
     for result in document["results"]:
         assert result["latency_s"] is None
+        assert result["validity"]["grade"] is None, "there is no time to trust or not"
         assert result["load_s"] is None and result["first_s"] is None
         assert result["memory"]["blob_peak_bytes"] > 0
         for layer in result["layers"]:

@@ -35,6 +35,14 @@ def test_bandwidth_is_of_the_smallest_set_that_holds_it() -> None:
     assert PEAKS.ridge == 1.0
 
 
+def test_of_two_measurements_the_better_counts_number_by_number() -> None:
+    again = Peaks(1, "fp32", 2e9, "another", (Bandwidth(1000, 3e9), Bandwidth(10**6, 2e9)))
+    best = PEAKS.best_with(again)
+    assert (best.macs_per_s, best.method) == (2e9, "another")
+    assert [each.bytes_per_s for each in best.memory] == [4e9, 2e9]
+    assert again.best_with(PEAKS) == best
+
+
 def test_ridge_sweep_starts_at_the_macs_and_ends_at_the_bytes() -> None:
     layers = [Traffic(1000, 10, 90), Traffic(100, 0, 1000)]
     sweep = dict(ridge_sweep(layers, (0, 1, 500)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 
 from edgekit.bencher import QUICK, Latency, OpenMp, Pinning
 from edgekit.bencher.compare import verdict_of
-from edgekit.bencher.validity import caveats_of, drift_caveats, judge, layer_caveats, openmp_caveats
+from edgekit.bencher.result import LayerTiming
+from edgekit.bencher.validity import (
+    caveats_of,
+    drift_caveats,
+    judge,
+    layer_caveats,
+    limit_caveats,
+    openmp_caveats,
+)
 from edgekit.errors import UserError
 from edgekit.numerics.statistics import Interval
 
@@ -118,6 +127,26 @@ def test_parts_have_to_add_up() -> None:
     assert layer_caveats(1.02) == [] == layer_caveats(0.98)
     assert [each.code for each in layer_caveats(0.9)] == ["layer-sum"]
     assert [each.code for each in drift_caveats(0.2)] == ["drift"]
+
+
+def _layer(name: str, of_limit: float | None) -> LayerTiming:
+    blank = LayerTiming(0, name, "ReLU", "ReLU", None, None, None, None, None)
+    return replace(blank, of_limit=of_limit)
+
+
+def test_a_layer_faster_than_the_device_says_that_the_limits_are_wrong() -> None:
+    assert limit_caveats([_layer("a", None), _layer("b", 0.9), _layer("c", 1.04)]) == []
+    (found,) = limit_caveats([_layer("a", 1.06), _layer("b", 1.9), _layer("c", 0.2)])
+    assert found.code == "above-limit" and found.severity.value == "minor"
+    winograd = replace(_layer("d", 1.9), kind="convolution 3x3", bound="compute")
+    assert limit_caveats([winograd]) == []
+    assert found.message.startswith("2 layers took less time") and "b 190.0 % of it" in found.message
+
+
+def test_where_nothing_was_timed_there_is_no_grade() -> None:
+    caveats = layer_caveats(1.5)
+    assert judge(caveats, timed=False).grade is None
+    assert judge(caveats, timed=False).warnings == tuple(caveats)
 
 
 def test_the_grade_is_the_worst() -> None:

@@ -79,6 +79,16 @@ def test_what_ncnn_refuses_there_is_an_error(board: Board, tmp_path: Path) -> No
         relu(tmp_path, SshDevice("board"), "NoSuchLayer")
 
 
+def test_a_worker_that_stays_at_one_step_is_ended_there(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgekit.devices.ssh.SILENT_S", 0.01)
+    with pytest.raises(DeviceTimeout, match=r"no answer within 0\.01 s \("):
+        relu(tmp_path, SshDevice("board"))
+    monkeypatch.setattr("edgekit.devices.ssh.SILENT_S", 60.0)
+    relu(tmp_path, SshDevice("board"))
+
+
 def test_a_timeout_ends_the_worker_there(board: Board, tmp_path: Path) -> None:
     with pytest.raises(DeviceTimeout, match=r"no answer within 0\.01 s"):
         relu(tmp_path, SshDevice("board"), timeout_s=0.01)

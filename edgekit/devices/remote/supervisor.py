@@ -1,9 +1,9 @@
 """Runs one worker on a board for the length of one connection, and leaves nothing behind.
 
-Sent through stdin and executed there. What follows on stdin is a line of JSON (`timeout_s`, `environment`)
-and a tar archive with `worker/`, `request/` and the model's files; stdin then stays open, and its end means
-that the connection is gone. On stdout comes a line of JSON after the word `edgekit:` (`code`, `stderr`,
-`timed_out`, or `refused`) and a tar archive of what the worker wrote.
+Sent through stdin and executed there. What follows on stdin is a line of JSON (`timeout_s`, `silent_s`,
+`environment`) and a tar archive with `worker/`, `request/` and the model's files; stdin then stays open, and
+its end means that the connection is gone. On stdout comes a line of JSON after the word `edgekit:` (`code`,
+`stderr`, `limit_s`, or `refused`) and a tar archive of what the worker wrote.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import sys
 import tarfile
 import tempfile
 import threading
+import time
 from typing import Any
 
 _MIN_PYTHON = (3, 10)
 _KEPT_STDERR = 4000
 _PR_SET_PDEATHSIG = 1
+_POLL_S = 1.0
 RESULT_FILES = ("message.json", "tensors.bin", "progress")
 
 
@@ -77,17 +79,45 @@ def _run(folder: str, result: str, header: dict[str, Any]) -> dict[str, Any]:
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - there is one thread until later
         )
-    timed_out = False
     try:
         threading.Thread(target=_end_with_connection, args=(worker,), daemon=True).start()
-        code = worker.wait(header["timeout_s"])
-    except subprocess.TimeoutExpired:
-        timed_out, code = True, -signal.SIGKILL
+        limit_s = _wait(worker, os.path.join(result, RESULT_FILES[-1]), header)
     finally:
         _end(worker)
     with open(stderr, "rb") as file:
         said = file.read().decode("utf-8", "replace")[-_KEPT_STDERR:]
-    return {"code": code, "stderr": said, "timed_out": timed_out}
+    return {"code": worker.returncode, "stderr": said, "limit_s": limit_s}
+
+
+def _wait(worker: subprocess.Popen[bytes], progress: str, header: dict[str, Any]) -> float | None:
+    """Wait for the worker's end; return the limit that it went beyond, None where it ended itself.
+
+    `timeout_s` is for all of its work, `silent_s` (None: no limit) for one step of it, which it notes in the
+    file `progress`. The clock of a board may be set meanwhile, so only changes of the file's time count.
+    """
+    timeout_s, silent_s = header["timeout_s"], header["silent_s"]
+    begin = heard = time.monotonic()
+    noted = None
+    while True:
+        limits = [begin + timeout_s] + ([] if silent_s is None else [heard + silent_s])
+        try:
+            worker.wait(max(0.0, min(_POLL_S, min(limits) - time.monotonic())))
+            return None
+        except subprocess.TimeoutExpired:
+            now, seen = time.monotonic(), _changed_at(progress)
+        if now >= begin + timeout_s:
+            return float(timeout_s)
+        if seen != noted:
+            noted, heard = seen, now
+        elif silent_s is not None and now >= heard + silent_s:
+            return float(silent_s)
+
+
+def _changed_at(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
 
 
 def _die_with_parent() -> None:
