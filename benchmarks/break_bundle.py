@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.bundle import BIN_FILE, PARAM_FILE, open_bundle, staged_folder
+from edgekit.bundle import BIN_FILE, MANIFEST_FILE, PARAM_FILE, open_bundle
 from edgekit.errors import UserError, did_you_mean
 from edgekit.formats import ncnn
 from edgekit.graph import Layer
+from edgekit.staging import staged_folder
 
 
 def main(arguments: list[str]) -> int:
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     if wanted not in convolutions:
         raise UserError(f"no convolution '{wanted}'", did_you_mean(wanted, convolutions))
     layers = tuple(_swapped(layer) if layer.name == wanted else layer for layer in graph.layers)
-    with staged_folder(target) as staging:
+    with staged_folder(target, MANIFEST_FILE) as staging:
         shutil.copytree(bundle.path, staging, dirs_exist_ok=True)
         broken = dataclasses.replace(graph, layers=layers)
         ncnn.write(broken, staging / PARAM_FILE, staging / BIN_FILE)

@@ -102,8 +102,10 @@ def moved_elsewhere(op: Op, found: Matching, *, on_left: bool) -> bool:
 
 
 def _idle(op: Op, found: Matching, *, on_left: bool) -> bool:
-    """Whether a Permute does nothing at the sizes of the other side; that they differ has another cause."""
+    """Whether an operation does nothing at the sizes of the other side, which differ for another reason."""
     theirs, partners = (found.right, found.pairs) if on_left else (found.left, found.back)
+    if op.written and theirs.idle.issuperset(op.written):
+        return True
     if op.kind != "permute" or op.inputs[0][0] not in partners:
         return False
     shape = theirs.ops[partners[op.inputs[0][0]]].shape

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from edgekit.differ.draft import BATCH_MOVED, PADS_FOLLOW, Draft, Node, Shape, Value
+from edgekit.differ.draft import BATCH_MOVED, PADS_FOLLOW, Draft, Node, Shape, Value, View
 from edgekit.differ.patterns import gated_activations, shuffles, slices
 
 _PRODUCTS = ("conv", "deconv", "linear")
@@ -46,13 +46,23 @@ def _views(draft: Draft) -> None:
                 reader.marks.add(BATCH_MOVED)
         for reader in draft.readers((node.id, 0)):
             reader.marks |= node.marks
+            _note_view(node, reader)
         draft.drop(node, node.inputs[:1])
+
+
+def _note_view(view: Node, reader: Node) -> None:
+    """Keep with what reads a Reshape which shape it reads; of several in a row, that of the last."""
+    shape = view.shapes[0]
+    if shape is not None:
+        positions = [index for index, value in enumerate(reader.inputs) if value == (view.id, 0)]
+        reader.views |= {position: View(view.layers[0], shape) for position in positions}
 
 
 def _identities(draft: Draft) -> None:
     """Take out pooling, resizing, permuting, cropping, joining and scaling that change nothing."""
     for node in list(draft.nodes.values()):
         if len(node.inputs) == 1 and _is_identity(node, draft.shape(node.inputs[0])):
+            draft.idle += node.layers
             draft.drop(node)
 
 
@@ -98,6 +108,7 @@ def _arithmetic(draft: Draft) -> None:
         if operation in _SWAPPED and scalar is None and len(node.inputs) == 2:
             node.facts["op"] = _SWAPPED[operation]
             node.inputs.reverse()
+            node.views = {1 - operand: view for operand, view in node.views.items()}
         elif operation == "sub" and scalar is not None:
             node.facts |= {"op": "add", "scalar": -scalar}
         elif operation == "div" and scalar:

@@ -7,6 +7,7 @@ from edgekit.differ.alone import alone
 from edgekit.differ.change import Change
 from edgekit.differ.compare import compare_pair
 from edgekit.differ.severity import judged
+from edgekit.differ.views import regrouped
 from edgekit.differ.wiring import rewired
 
 _HEAVY = {"missing": 1.5, "extra": 1.5, "wiring": 1.5}
@@ -31,7 +32,7 @@ def _plain(found: Matching) -> list[Change]:
     changes: list[Change] = []
     for left_index, right_index in sorted(found.pairs.items()):
         changes += compare_pair(found.left.ops[left_index], found.right.ops[right_index])
-    return [*changes, *alone(found), *rewired(found)]
+    return [*changes, *alone(found), *rewired(found), *regrouped(found)]
 
 
 def _position(change: Change, found: Matching) -> float:

@@ -207,10 +207,7 @@ def _placed(advice: str, where: Place | None, count: int) -> str:
     """Add to an advice where to follow it."""
     if where is None:
         return advice if count == 1 else f"{advice} and {count - 1} more"
-    line = where.definition
-    if line is None and where.source is not None and where.source.file is not None:
-        line = f"{where.source.file}:{where.source.line}"
-    text = f"{advice} in {where.name}" + (f" ({line})" if line else "")
+    text = f"{advice} in {where.name}" + (f" ({where.line})" if where.line else "")
     return text if count == 1 else f"{text} and {count - 1} more"
 
 

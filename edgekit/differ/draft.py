@@ -18,12 +18,21 @@ PADS_FOLLOW = "pads follow"
 """Mark of a convolution that pads as much as its window needs on what it is fed."""
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What gives an operand another shape: the ncnn layer, by index, and the shape."""
+
+    layer: int
+    shape: Shape
+
+
 @dataclass(slots=True)
 class Node:
     """One operation. `layers` are the ncnn layers that it stands for, by index; the first one names it.
 
     `shapes` has one entry for each output, None where the shape is not known; `marks` are remarks that are
-    no facts to compare by, `window` the facts of a convolution that shapes turned into a linear layer.
+    no facts to compare by, `window` the facts of a convolution that shapes turned into a linear layer,
+    `views` the shapes that a Reshape gives an operand on its way here.
     """
 
     id: int
@@ -34,15 +43,20 @@ class Node:
     layers: list[int] = field(default_factory=list)
     marks: set[str] = field(default_factory=set)
     window: dict[str, Any] | None = None
+    views: dict[int, View] = field(default_factory=dict)
 
 
 class Draft:
-    """Nodes by id in topological order, and the values that leave the graph."""
+    """Nodes by id in topological order, and the values that leave the graph.
+
+    `idle` are the layers that were left out because they change nothing, at the sizes that they are fed.
+    """
 
     def __init__(self) -> None:
         self.nodes: dict[int, Node] = {}
         self.outputs: list[tuple[str, Value]] = []
         self.notes: list[str] = []
+        self.idle: list[int] = []
         self._next = 0
 
     def add(

@@ -39,6 +39,13 @@ class Place:
     source: Source | None = None
     definition: str | None = None
 
+    @property
+    def line(self) -> str | None:
+        """The line to change, `file:line`: that which makes the module, else that which calls it."""
+        if self.definition is None and self.source is not None and self.source.file is not None:
+            return f"{self.source.file}:{self.source.line}"
+        return self.definition
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -161,7 +168,7 @@ class DiffReport:
             "b": self.b,
             "inputs": schema.to_json(self.inputs),
             "outputs": schema.to_json(self.outputs),
-            "differences": [{**schema.to_json(each), "count": each.count} for each in self.differences],
+            "differences": [_difference(each) for each in self.differences],
             "totals": {
                 "left": schema.to_json(self.left),
                 "right": schema.to_json(self.right),
@@ -171,3 +178,18 @@ class DiffReport:
             "weights": self.weights and {**schema.to_json(self.weights), "equal": self.weights.equal},
             "notes": schema.to_json(self.notes),
         }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    """Return a difference with all its places in brief, where there is more than the one of its sides."""
+    document = {**schema.to_json(difference), "count": difference.count}
+    del document["places"]
+    if difference.count > 1:
+        document["places"] = [
+            {"left": _brief(left), "right": _brief(right)} for left, right in difference.places
+        ]
+    return document
+
+
+def _brief(place: Place | None) -> dict[str, str | None] | None:
+    return None if place is None else {"name": place.name, "layer": place.layer, "line": place.line}

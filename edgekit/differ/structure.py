@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from edgekit.differ.draft import Draft, Shape, Value
+from edgekit.differ.draft import Draft, Shape, Value, View
 from edgekit.graph import Param
 from edgekit.runtimes.trace import Source
 
@@ -23,7 +23,8 @@ class Op:
     `layers` are the ncnn layers that it stands for, the naming one first; `source` is where it stands in
     the PyTorch model, `module_ops` which PyTorch operations the layer was made from, where that is known.
     `written` is what the file says of those layers, whatever shapes they are fed; `window` are the facts of
-    the convolution that a linear layer is by the file alone.
+    the convolution that a linear layer is by the file alone; `views` are the layers that give operands
+    another shape, by operand.
     """
 
     index: int
@@ -39,6 +40,7 @@ class Op:
     marks: frozenset[str] = frozenset()
     written: tuple[Written, ...] = ()
     window: Mapping[str, Fact] | None = None
+    views: Mapping[int, Op] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape | None:
@@ -48,10 +50,14 @@ class Op:
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """All operations, topologically ordered; `outputs` are the values that leave the network, by name."""
+    """All operations, topologically ordered; `outputs` are the values that leave the network, by name.
+
+    `idle` is what the file says of layers that do nothing at the sizes they are fed, and are left out.
+    """
 
     ops: tuple[Op, ...]
     outputs: tuple[tuple[str, Value], ...] = field(default=())
+    idle: frozenset[Written] = frozenset()
 
     @cached_property
     def readers(self) -> Mapping[int, tuple[int, ...]]:
@@ -126,10 +132,28 @@ def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longes
                     names.written[layer] for layer in dict.fromkeys(node.layers) if layer in names.written
                 ),
                 window=node.window,
+                views={operand: _view(index, view, names) for operand, view in node.views.items()},
             )
         )
     outputs = tuple((name, (position[node], slot)) for name, (node, slot) in draft.outputs)
-    return Structure(tuple(ops), outputs)
+    idle = frozenset(names.written[layer] for layer in draft.idle if layer in names.written)
+    return Structure(tuple(ops), outputs, idle)
+
+
+def _view(index: int, view: View, names: Names) -> Op:
+    """Return the Reshape before operation number `index` as an operation of its own."""
+    layer = view.layer
+    return Op(
+        index=index,
+        kind="view",
+        name=names.names[layer],
+        type=names.types[layer],
+        facts={"shape": view.shape},
+        inputs=(),
+        shapes=(view.shape,),
+        layers=(layer,),
+        source=names.sources.get(layer),
+    )
 
 
 _ACTIVATION_OPS = {

@@ -241,4 +241,5 @@ _TITLES: Mapping[str, Callable[[Op], str]] = {
     "recurrent": _recurrent,
     "resize": resize,
     "unary": lambda op: str(op.facts["op"]),
+    "view": lambda op: f"Reshape to {format_shape(op.facts['shape'])}",
 }

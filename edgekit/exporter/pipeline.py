@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.bundle import staged_folder
+from edgekit.bundle import MANIFEST_FILE
 from edgekit.devices import open_device
 from edgekit.errors import require
 from edgekit.exporter.ledger import Progress
@@ -17,6 +17,7 @@ from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 from edgekit.sources.recipe import settled
 from edgekit.sources.request import WeightOptions, weights_path
 from edgekit.sources.spec import parse_spec
+from edgekit.staging import staged_folder
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +65,7 @@ def export(
 
     progress = progress or (lambda _: None)
     try:
-        with staged_folder(out) as staging:
+        with staged_folder(out, MANIFEST_FILE) as staging:
             result = Run(request, staging, where, progress).execute()
     except ExportError as error:
         raise tried(error, request, where, progress) from error.__cause__

@@ -19,12 +19,12 @@ from edgekit.bundle import (
     TensorSpec,
     file_sha256,
     open_bundle,
-    staged_folder,
 )
 from edgekit.errors import UserError, did_you_mean
 from edgekit.formats import ncnn as ncnn_format
 from edgekit.packager.model import Packed, PackedBundle, PackedFile, Port
 from edgekit.packager.selftest import write_selftest
+from edgekit.staging import staged_folder
 from edgekit.verifier.stream import states
 from edgekit.verifier.verify import changes, check_matches
 

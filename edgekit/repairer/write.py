@@ -12,12 +12,13 @@ from pathlib import Path
 from edgekit.alignment import store
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
-from edgekit.bundle import BIN_FILE, LOG_FILE, MANIFEST_FILE, PARAM_FILE, Bundle, file_sha256, staged_folder
+from edgekit.bundle import BIN_FILE, LOG_FILE, MANIFEST_FILE, PARAM_FILE, Bundle, file_sha256
 from edgekit.formats import ncnn
 from edgekit.formats.ncnn.param import dump_param
 from edgekit.graph import Graph
 from edgekit.repairer.model import Repair
 from edgekit.schema import to_json, write_json
+from edgekit.staging import staged_folder
 
 
 def write_bundle(
@@ -32,7 +33,7 @@ def write_bundle(
     Raises:
         UserError: the place cannot be written, or holds something that is not a bundle.
     """
-    with staged_folder(target) as folder:
+    with staged_folder(target, MANIFEST_FILE) as folder:
         ncnn.write(graph, folder / PARAM_FILE, folder / BIN_FILE)
         store.write(folder, known[0], known[1], known[2])
         if (source.path / LOG_FILE).is_file():

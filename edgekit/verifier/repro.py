@@ -12,12 +12,12 @@ import numpy as np
 from edgekit import schema
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.bundle import staged_folder
 from edgekit.errors import UserError
 from edgekit.formats import ncnn
 from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import floor
 from edgekit.runtimes.ncnn import PRECISIONS
+from edgekit.staging import staged_folder
 from edgekit.verifier.run import Artefact
 from edgekit.verifier.terms import sums_of
 

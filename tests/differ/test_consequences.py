@@ -98,3 +98,32 @@ def test_branches_of_one_length_whose_operands_are_exchanged(compare: Compare) -
     other = SHORTCUT.replace("add 2 1 q t", "add 2 1 t q").replace("p 0=0", "p 0=1")
     found = kinds(compare(SHORTCUT, other))
     assert found == [("pooling", "max pooling 2x2, stride 2", "average pooling 2x2, stride 2")]
+
+
+BOXES = """\
+Input data 0 1 data 0=6 1=5 2=4
+Convolution conf 1 1 data a 0=21 1=1 5=1 6=84
+Permute perm 1 1 a b 0=3
+Flatten flat 1 1 b c
+Reshape boxes 1 1 c d 0=21 1=-1
+Softmax prob 1 1 d e 0=1 1=1
+Flatten end 1 1 e out
+"""
+
+
+def test_a_reshape_that_gives_rows_for_columns(compare: Compare) -> None:
+    report = compare(BOXES, BOXES.replace("d 0=21 1=-1", "d 0=30 1=21"))
+    assert kinds(report) == [("shape", "Reshape to 30x21", "Reshape to 21x30")]
+    assert report.differences[0].left.name == "boxes"
+
+
+def test_what_comes_before_the_last_reshape_does_not_matter(compare: Compare) -> None:
+    assert compare(BOXES, BOXES.replace("Flatten flat 1 1 b c", "Reshape flat 1 1 b c 0=126 1=5")).same
+
+
+def test_a_resampling_that_does_nothing_at_the_other_size(compare: Compare) -> None:
+    text = (
+        "Input data 0 1 data 0=28 1=28 2=3\nConvolution c 1 1 data a 0=8 1=3 3=2 4=1 5=1 6=216\n"
+        "Interp up 1 1 a b 0=1 3=28 4=28\nConvolution d 1 1 b out 0=4 1=1 5=1 6=32\n"
+    )
+    assert kinds(compare(text, text.replace("3=2 4=1", "3=1 4=1"))) == [("stride", "2", "1")]
