@@ -80,8 +80,9 @@ class Net:
     def bypass(self, index: int, operand: int = 0) -> None:
         """Take a layer of one output out: what read it reads one of its operands."""
         layer = self.layers.pop(index)
-        self._rename(layer.outputs[0], layer.inputs[operand])
-        self.sweep(layer.inputs)
+        if any(layer.outputs[0] in other.inputs for other in self.layers):
+            self._rename(layer.outputs[0], layer.inputs[operand])
+            self.sweep(layer.inputs)
 
     def _rename(self, old: str, new: str) -> None:
         for index, layer in enumerate(self.layers):

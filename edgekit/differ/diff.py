@@ -97,6 +97,7 @@ def aligned(left: Side, right: Side) -> Aligned:
     }
     left, right = left.borrowing(for_left), right.borrowing(for_right)
     drafts = (left.draft() if for_left else drafts[0], right.draft() if for_right else drafts[1])
+    drafts[1].order_outputs(drafts[0])
     structures = [_structures(left, right, drafts, partners, longest_first=mode) for mode in (True, False)]
     starts = [(*pair, _input_pairs(pair, partners)) for pair in structures]
     found = next((each for start in starts if (each := wider(*start))), None) or _best(starts)
@@ -114,11 +115,10 @@ def _best(starts: Sequence[Start]) -> Matching:
     A layer that is fed by something else is rather taken for another layer than one that gives something
     else. Where this leaves operations that are wired elsewhere, it may be the other way round.
     """
-    found = max((_aligned(start) for start in starts), key=lambda each: each.quality)
-    if rewired(found):
-        others = (_aligned(start, CHEAPLY_FED) for start in starts)
-        return min((found, *others), key=burden)
-    return found
+    ways = sorted((_aligned(start) for start in starts), key=lambda each: -each.quality)
+    if not rewired(ways[0]):
+        return ways[0]
+    return min((*ways, *(_aligned(start, CHEAPLY_FED) for start in starts)), key=burden)
 
 
 def _aligned(start: Start, fed: float = FED) -> Matching:

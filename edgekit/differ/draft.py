@@ -73,6 +73,12 @@ class Draft:
         self._next += 1
         return node
 
+    def order_outputs(self, other: Draft) -> None:
+        """Put the outputs in the order that they have in another graph, if all have the same names there."""
+        names = [name for name, _ in other.outputs]
+        if sorted(names) == sorted(name for name, _ in self.outputs):
+            self.outputs.sort(key=lambda output: names.index(output[0]))
+
     def producer(self, value: Value) -> Node:
         """Return the node that makes a value."""
         return self.nodes[value[0]]

@@ -127,3 +127,24 @@ def test_a_resampling_that_does_nothing_at_the_other_size(compare: Compare) -> N
         "Interp up 1 1 a b 0=1 3=28 4=28\nConvolution d 1 1 b out 0=4 1=1 5=1 6=32\n"
     )
     assert kinds(compare(text, text.replace("3=2 4=1", "3=1 4=1"))) == [("stride", "2", "1")]
+
+
+TWO_HEADS = """\
+Input data 0 1 data 0=16 1=16 2=8
+Split s 1 2 data x y
+Convolution a1 1 1 x a 0=8 1=3 4=1 5=1 6=576 9=1
+Slice a2 1 2 a a3 a4 -23300=2,4,-233 1=0
+Sigmoid a5 1 1 a3 a6
+Permute a7 1 1 a4 a8 0=3
+Pooling b0 1 1 y b 0=0 1=2 2=2 5=1
+Convolution b1 1 1 b b2 0=8 1=3 4=1 5=1 6=576 9=1
+Slice b3 1 2 b2 b4 b5 -23300=2,4,-233 1=0
+Sigmoid b6 1 1 b4 b7
+Permute b8 1 1 b5 b9 0=3
+"""
+
+
+def test_outputs_whose_lines_are_in_another_order(compare: Compare) -> None:
+    """Both heads are alike but for what they are fed: the names of the outputs tell them apart."""
+    lines = TWO_HEADS.splitlines()
+    assert compare(TWO_HEADS, "\n".join([*lines[:2], *lines[6:], *lines[2:6]])).same
