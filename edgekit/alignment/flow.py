@@ -206,7 +206,7 @@ def _find_twins(trace: Trace) -> dict[int, int]:
         if node.call is not None or not node.outputs:
             continue
         shapes = tuple(trace.values[value].shape for value in node.outputs)
-        key = (node.op, tuple(first.get(value, value) for value in node.inputs), shapes)
+        key = (*_operation(node, first), shapes)
         for index in known.setdefault(key, []):
             other = trace.nodes[index].outputs
             if all(
@@ -217,6 +217,14 @@ def _find_twins(trace: Trace) -> dict[int, int]:
         else:
             known[key].append(node.index)
     return first
+
+
+def _operation(node: Node, first: Mapping[int, int]) -> tuple[str, tuple[int, ...]]:
+    """What a node does with what, the same for `x * x` and `x.pow(2)` (whose numbers are compared too)."""
+    read = tuple(first.get(value, value) for value in node.inputs)
+    if node.op == "aten.mul" and len(read) == 2 and read[0] == read[1]:
+        return "aten.pow", read[:1]
+    return node.op, read
 
 
 def _equal_constants(trace: Trace) -> Iterable[list[int]]:

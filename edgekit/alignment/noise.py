@@ -89,7 +89,8 @@ def layer_noise(
     wanted = list(dict.fromkeys(targets))
     if exact:
         return {value: _exact(flow.trace, layer, value) for value in wanted}
-    errors = _alone(flow, sources, [value for value in wanted if value not in sources], known)
+    given = {flow.first(source) for source in sources}  # a source's twin is computed by nothing either
+    errors = _alone(flow, sources, [value for value in wanted if flow.first(value) not in given], known)
     found = {}
     for value in wanted:
         reference = flow.trace.values[value]
