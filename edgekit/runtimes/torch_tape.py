@@ -8,7 +8,6 @@ are never overwritten and nothing has to be copied.
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,8 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from edgekit.runtimes.source_path import shown_path
+from edgekit.runtimes.torch_parts import PARTS
 from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
 from edgekit.runtimes.torch_written import WrittenParts
 from edgekit.runtimes.trace import Array, Node, Source, Trace
@@ -32,7 +33,6 @@ _TORCH_FOLDER = f"{Path(torch.__file__).absolute().parent}{os.sep}"
 _OWN_FOLDERS = tuple(
     f"{Path(__file__).absolute().parents[1] / name}{os.sep}" for name in ("runtimes", "toolchain", "exporter")
 )
-_PACKAGE_PARENT = Path(__file__).absolute().parents[2]
 _SEQUENCES = frozenset({"aten.cat", "aten.stack", "aten.transpose", "aten.transpose_"})
 _RECURRENT = frozenset({"torch.gru", "torch.lstm", "torch.rnn_tanh", "torch.rnn_relu"})
 
@@ -163,9 +163,24 @@ class _Recorder:
         outputs = tuple(None if value in handed_on else value for value in outputs)
         if handed_on and all(value is None for value in outputs):
             return  # it only handed on what it got
-        self.calls.append(Call(func, call_args, call_kwargs, outputs))
+        parts = PARTS.get(func)
+        if parts is not None:
+            first, func = parts
+            middle = self._adopt(first(*(pytree.tree_map_only(Ref, self._tensor, call_args))))
+            self._record(first, call_args, {}, refs, (middle,))
+            call_args, call_kwargs, refs = (Ref(middle),), {}, (middle,)
+        self._record(func, call_args, call_kwargs, refs, outputs)
+
+    def _tensor(self, ref: Ref) -> torch.Tensor:
+        return self.tensors[ref.value]
+
+    def _record(
+        self, func: Any, args: Any, kwargs: Any, refs: tuple[int, ...], outputs: tuple[int | None, ...]
+    ) -> None:
+        """Put one operation on the tape."""
+        self.calls.append(Call(func, args, kwargs, outputs))
+        self.written.note(func, args, kwargs, outputs)
         name = str(func.overloadpacket)
-        self.written.note(func, call_args, call_kwargs, outputs)
         self.nodes.append(
             Node(
                 index=len(self.nodes),
@@ -289,21 +304,6 @@ def _without_onednn() -> Iterator[None]:
         yield
     finally:
         torch._C._set_mkldnn_enabled(before)
-
-
-@functools.cache
-def shown_path(file: str) -> str:
-    """Return a source file as reports name it: from the package's or the working folder on, else whole.
-
-    A bundle then holds no path of the machine that made it, as far as the model lies below one of the two.
-    """
-    if file.startswith("<"):
-        return file
-    path = Path(file).absolute()
-    for root in (_PACKAGE_PARENT, Path.cwd()):
-        if path.is_relative_to(root):
-            return path.relative_to(root).as_posix()
-    return str(path)
 
 
 def _numpy(tensor: torch.Tensor) -> Array:

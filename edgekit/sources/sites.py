@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from edgekit.runtimes.torch_tape import shown_path
+from edgekit.runtimes.source_path import shown_path
 
 _TORCH_FOLDER = str(Path(torch.__file__).parent)
 _CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from edgekit.toolchain.moves import moves
 from edgekit.toolchain.substitution import Noted, Rule, Silent, State, sizes_of, untraced
 
 HIGHEST_RANK = 4
@@ -64,14 +65,21 @@ class HighRankView:
         return [piece.reshape(rest).permute(order) for piece in pieces]
 
     def reshaped(self, sizes: Sequence[int]) -> torch.Tensor | None:
-        """Reshape the view, with axes that stay together taken as one; None where too many remain."""
+        """Reshape the view, with axes that stay together taken as one; None where far too many remain."""
         groups = self._runs()
-        if self._fits_ncnn or len(groups) > HIGHEST_RANK:
+        if self._fits_ncnn:
             return None
         by_place = sorted(range(len(groups)), key=lambda index: groups[index][0])
         merged = [math.prod(self.sizes[axis] for axis in groups[index]) for index in by_place]
         order = [by_place.index(index) for index in range(len(groups))]
-        return self.base.reshape(merged).permute(order).reshape(tuple(sizes))
+        steps = moves(tuple(order))
+        if steps is None:
+            return None
+        result = self.base
+        for step in steps:
+            result = result.reshape([math.prod(block) for block in step.cut(merged)]).permute(step.order)
+            merged = step.applied(merged)
+        return result.reshape(tuple(sizes))
 
     @property
     def _fits_ncnn(self) -> bool:

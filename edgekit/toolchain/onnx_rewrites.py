@@ -121,6 +121,23 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
+_IDS_TRIED = 10
+
+
+def _short_table(graph: OnnxGraph, node: Any) -> list[Any] | None:
+    """A table of fewer than ten embeddings gets rows of zeros: pnnx tries the model with ids up to nine."""
+    if node.op_type != "Gather" or graph.attribute(node, "axis", 0) != 0:
+        return None
+    table = graph.constant(node.input[0])
+    if table is None or table.ndim != 2 or graph.constant(node.input[1]) is not None:
+        return None
+    lacking = _IDS_TRIED - table.shape[0]
+    if lacking <= 0:
+        return None
+    longer = graph.add_constant(node.output[0], np.pad(table, ((0, lacking), (0, 0))))
+    return [graph.node("Gather", [longer, node.input[1]], node.output[0], node.name)]
+
+
 def _split_sizes(graph: OnnxGraph, node: Any) -> list[Any] | None:
     """Split into equal parts says how large they are: pnnx reads nothing else."""
     if node.op_type != "Split" or len(node.input) > 1 or graph.attribute(node, "split") is not None:
@@ -186,6 +203,7 @@ _RULES: tuple[tuple[str, Callable[[OnnxGraph, Any], list[Any] | None]], ...] = (
     ("wrote a sum over one axis as the mean times the size", _single_sum),
     ("wrote a maximum over several axes as one after the other", _chained_extremes),
     ("wrote indexing at fixed places as slices", _gather),
+    ("lengthened a table of fewer than ten embeddings by rows of zeros", _short_table),
     ("told a split into equal parts how large they are", _split_sizes),
     ("gave an instance normalisation over one axis a second one", _plane_norm),
     ("joined the directions of a recurrent layer before a reshape", _reshaped_steps),

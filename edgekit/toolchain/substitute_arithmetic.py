@@ -225,6 +225,23 @@ def _negative(state: State, x: torch.Tensor) -> Any:
     return Silent(x * -1.0) if x.is_floating_point() else NotImplemented
 
 
+def _gelu(state: State, x: torch.Tensor, *, approximate: str = "none") -> Any:
+    """Halve first: where ONNX halves last, the half is moved into the next weights, and no GELU is seen."""
+    if not state.onnx or approximate != "none":
+        return NotImplemented
+    return Silent((x * 0.5) * (1.0 + torch.erf(x / math.sqrt(2.0))))
+
+
+def _type_as(state: State, x: torch.Tensor, other: torch.Tensor) -> Any:
+    """Convert what is a constant at once; a tensor of that type already stays as it is."""
+    if x.dtype == other.dtype:
+        return Silent(x)
+    if state.is_live(x):
+        return Silent(x.to(other.dtype))
+    with untraced():
+        return Silent(x.to(other.dtype))
+
+
 def _clamp_min(state: State, x: torch.Tensor, min: Any) -> Any:
     """Clamp from below by the function that pnnx knows."""
     return NotImplemented if isinstance(min, torch.Tensor) else Silent(x.clamp(min=min))
@@ -256,6 +273,8 @@ RULES: dict[Any, tuple[str, Rule]] = {
     **dict.fromkeys((*_NEGATIONS, torch.Tensor.__neg__), ("", _negative)),
     **dict.fromkeys((torch.clamp_min, torch.Tensor.clamp_min), ("", _clamp_min)),
     **dict.fromkeys((torch.clamp_max, torch.Tensor.clamp_max), ("", _clamp_max)),
+    F.gelu: ("", _gelu),
+    torch.Tensor.type_as: ("", _type_as),
     F.softsign: ("wrote softsign as a division", _softsign),
     F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
     F.softmin: ("wrote softmin as a softmax", _softmin),

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.jit._trace import TracerWarning
 
-from edgekit.runtimes.torch_tape import shown_path
+from edgekit.runtimes.source_path import shown_path
 from edgekit.runtimes.trace import Source
 from edgekit.toolchain.rewrites import rewrite
 

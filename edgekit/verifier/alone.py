@@ -8,7 +8,8 @@ from typing import Any
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.numerics.metrics import Array, compare
-from edgekit.runtimes.ncnn import FP32, PRECISIONS, Case, Feed, run_cases
+from edgekit.runtimes.ncnn import FP32, PRECISIONS, Case, Feed
+from edgekit.runtimes.survivors import run_survivors
 from edgekit.verifier.limits import Limits, is_above
 from edgekit.verifier.run import Artefact
 
@@ -36,11 +37,19 @@ def run_alone(
         )
         for layer in layers
     ]
-    reply = run_cases(
-        artefact.device, artefact.param, artefact.weights, cases, {**FP32, **options}, threads=threads
-    )
-    reply.close()
-    return [{blob: reply.tensors.get(f"{layer.index}:{blob}") for blob in layer.outputs} for layer in layers]
+    reply = run_survivors(
+        artefact.device,
+        artefact.param,
+        artefact.weights,
+        artefact.graph,
+        cases,
+        {**FP32, **options},
+        threads=threads,
+    ).reply
+    if reply is not None:
+        reply.close()
+    tensors = {} if reply is None else reply.tensors
+    return [{blob: tensors.get(f"{layer.index}:{blob}") for blob in layer.outputs} for layer in layers]
 
 
 def failing_alone(

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.verifier.lost import LOST, lost_activation
+
 Array = npt.NDArray[Any]
 
 _WAYS = {(0, -1): "up", (0, 1): "down", (1, -1): "to the left", (1, 1): "to the right"}
@@ -48,8 +50,15 @@ def diagnose(actual: Array | None, reference: Array) -> str | None:
     return _where(y, r)
 
 
+def is_lost_activation(sentence: str | None) -> bool:
+    """Whether a sentence of `diagnose` names an activation that has no layer."""
+    return sentence is not None and sentence.startswith(LOST)
+
+
 def without_guess(sentence: str) -> str | None:
     """Return what a sentence of `diagnose` saw, without what that would mean of the layer's parameters."""
+    if is_lost_activation(sentence):
+        return sentence
     return None if sentence.startswith(_ACTIVATION) else sentence.partition(": ")[0]
 
 
@@ -177,6 +186,7 @@ def _border(y: Array, r: Array) -> tuple[float, str] | None:
 
 
 _TESTS: tuple[_Test, ...] = (
+    lost_activation,
     _scaled,
     _channel_order,
     _few_channels,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.graph import Layer
+from edgekit.graph import Graph, Layer
 from edgekit.verifier.attribution import Attribution, attribute
 from edgekit.verifier.conclusion import conclude
-from edgekit.verifier.diagnosis import without_guess
+from edgekit.verifier.diagnosis import is_lost_activation, without_guess
 from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.refit import zero_bias
 from edgekit.verifier.remedy import find_remedies
@@ -20,6 +20,7 @@ from edgekit.verifier.run import Artefact
 _MOST_EXPLAINED = 16
 _ELEMENTWISE = ("UnaryOp", "BinaryOp")
 _WEIGHTED = ("convolution", "addmm", "mm", "bmm", "linear")
+_NO_FAULT = ("Split", "Input")
 _ARITHMETIC = ("add", "sub", "rsub", "mul", "div", "pow")
 
 
@@ -53,6 +54,7 @@ def explain(
                 found.get(layer.index),
                 mended.get(layer.index),
                 _before_weights(alignment.layers[layer.index]),
+                _between(artefact.graph, alignment.layers[layer.index]),
             ),
             remedy=mended.get(layer.index),
         )
@@ -79,8 +81,17 @@ def _attributions(
     ]
 
 
-def _why(layer: Layer, found: Attribution | None, remedy: str | None, missing: str | None) -> str | None:
-    """Return the sentences, without the first one's capital and the last one's full stop."""
+def _why(
+    layer: Layer,
+    found: Attribution | None,
+    remedy: str | None,
+    missing: str | None,
+    between: Sequence[str] = (),
+) -> str | None:
+    """Return the sentences, without the first one's capital and the last one's full stop.
+
+    `between` are the layers without a tensor of PyTorch's that run together with it.
+    """
     if found is None:
         return None
     seen = found.diagnosis
@@ -92,8 +103,8 @@ def _why(layer: Layer, found: Attribution | None, remedy: str | None, missing: s
         parts.append(found.sentence)
     elif remedy is not None:
         parts.append(f"it is right with {remedy}")
-    elif found.sentence:
-        at_fault = f"its {_parts_of(layer)} are at fault"
+    elif found.sentence and not is_lost_activation(seen):
+        at_fault = f"its {_parts_of(layer)}{_or_those_of(between)} are at fault"
         zeros = ", and all of its biases are zero" if zero_bias(layer) else ""
         parts.append(f"it is wrong whichever kernel of ncnn computes it: {at_fault}{zeros}")
     if missing is not None and not found.blamed:
@@ -115,6 +126,25 @@ def _before_weights(entry: LayerAlignment) -> str | None:
     where = "" if source.file is None else f" at {Path(source.file).name}:{source.line}"
     lack = "have no layers" if len(missing) > 1 else "has no layer"
     return f"the model's {names}{where} {lack} in the .param: edgekit diff shows whether more is missing"
+
+
+def _between(graph: Graph, entry: LayerAlignment) -> list[str]:
+    """Name the layers between a layer and the blobs at which the reference is put in to run it alone."""
+    found: set[int] = set()
+    pending = [blob for blob in graph.layers[entry.index].inputs if blob not in entry.anchors]
+    while pending:
+        above = graph.blobs[pending.pop()].producer
+        if above not in found:
+            found.add(above)
+            pending += [blob for blob in graph.layers[above].inputs if blob not in entry.anchors]
+    return [graph.layers[index].name for index in sorted(found) if graph.layers[index].type not in _NO_FAULT]
+
+
+def _or_those_of(between: Sequence[str]) -> str:
+    if not between:
+        return ""
+    which = "which has" if len(between) == 1 else "which have"
+    return f", or those of {' and '.join(between)}, {which} no tensor of PyTorch's and run with it,"
 
 
 def _parts_of(layer: Layer) -> str:

@@ -18,6 +18,7 @@ from edgekit.ops import spec_of
 from edgekit.ops.describe import ACTIVATION_NAMES
 from edgekit.ops.spec import LayerSpec, Params, decode
 from edgekit.ops.table_elementwise import BINARY_OPS
+from edgekit.verifier.gates import gate_orders
 from edgekit.verifier.shapes import reshaped
 from edgekit.verifier.variant import Variant, changed
 
@@ -59,9 +60,10 @@ def variants(layer: Layer, given: Array, wanted: Array) -> Iterator[Variant]:
     params = decode(spec, layer)
     yield from reshaped(layer, params, given, wanted)
     yield from _input_orders(layer)
-    yield from _single_values(layer, spec, params)
     if params.values.get("with_scalar"):
-        yield from _scalars(layer, params, given, wanted)
+        yield from _operations(layer, spec, params, given, wanted)
+    else:
+        yield from _single_values(layer, spec, params)
     if layer.type == "Clip":
         yield from _bounds(layer, params, wanted)
     if "activation_type" in params.values:
@@ -98,6 +100,23 @@ def _shown(value: Param, names: Mapping[int, str]) -> str:
     if isinstance(value, int):
         return names.get(value, str(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _operations(
+    layer: Layer, spec: LayerSpec, params: Params, given: Array, wanted: Array
+) -> Iterator[Variant]:
+    """Another operation with the same scalar, then another scalar; last the larger or smaller of the two.
+
+    To add a millionth and to take nothing below a thousandth give the same for most numbers.
+    """
+    bounds = []
+    for variant in _single_values(layer, spec, params):
+        if BINARY_OPS[int(str(variant.layer.params["0"]))] in ("max", "min"):
+            bounds.append(variant)
+        else:
+            yield variant
+    yield from _scalars(layer, params, given, wanted)
+    yield from bounds
 
 
 def _scalars(layer: Layer, params: Params, given: Array, wanted: Array) -> Iterator[Variant]:
@@ -193,7 +212,8 @@ def _one_sided(layer: Layer, params: Params, ids: Mapping[str, str]) -> Iterator
 
 
 def _weight_orders(layer: Layer) -> Iterator[Variant]:
-    """A first convolution that takes BGR for RGB; a kernel with rows for columns."""
+    """A first convolution that takes BGR for RGB; a kernel with rows for columns; gates in another order."""
+    yield from gate_orders(layer)
     if not layer.weights or not layer.type.startswith("Convolution"):
         return
     weight, *others = layer.weights

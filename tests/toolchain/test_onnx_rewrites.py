@@ -69,6 +69,15 @@ REWRITES = {
         {},
         "wrote x * x as x ** 2, x + x as x * 2",
     ),
+    "few embeddings": (
+        [
+            helper.make_node("Greater", ["x", "zero"], ["above"], name="above"),
+            helper.make_node("Cast", ["above"], ["ids"], name="ids", to=TensorProto.INT64),
+            helper.make_node("Gather", ["table", "ids"], ["y"]),
+        ],
+        {"zero": np.array(0, np.float32), "table": np.arange(10, dtype=np.float32).reshape(2, 5)},
+        "lengthened a table of fewer than ten embeddings by rows of zeros",
+    ),
     "gather one": (
         [helper.make_node("Gather", ["x", "index"], ["y"], axis=1)],
         {"index": np.array(2, np.int64)},

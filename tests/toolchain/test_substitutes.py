@@ -47,6 +47,7 @@ CASES: dict[str, Callable[[torch.Tensor], Any]] = {
     "nearest by scale": lambda x: F.interpolate(x, scale_factor=(1.7, 0.37)),
     "nearest exact": lambda x: F.interpolate(x, scale_factor=1.7, mode="nearest-exact"),
     "nearest exact line": lambda x: F.interpolate(x[0], 11, mode="nearest-exact"),
+    "patches": lambda x: x.view(1, 4, 4, 2, 3, 2).permute(0, 2, 4, 3, 5, 1).reshape(1, 12, 16),
     "windows": lambda x: x.view(1, 4, 2, 4, 3, 2).permute(0, 1, 2, 4, 3, 5).contiguous().view(-1, 8, 4),
 }
 
@@ -94,3 +95,15 @@ def test_what_converts_as_it_is_is_left_alone(name: str) -> None:
 
 def _listed(value: Any) -> list[torch.Tensor]:
     return list(value) if isinstance(value, tuple) else [value]
+
+
+@pytest.mark.parametrize(
+    "function", [F.gelu, lambda x: x * torch.arange(6).type_as(x), lambda x: x.type_as(x)]
+)
+def test_what_is_not_worth_telling_gives_the_same_numbers(function: Callable[[torch.Tensor], Any]) -> None:
+    x = torch.randn(1, 4, 8, 6, generator=torch.Generator().manual_seed(1))
+    substitutes = Substitutes(onnx=True)
+    substitutes.begin([x])
+    with substitutes:
+        found = function(x)
+    torch.testing.assert_close(found, function(x), rtol=1e-5, atol=1e-6)

@@ -67,3 +67,16 @@ def test_what_is_no_usable_result() -> None:
     assert diagnose(np.zeros_like(REFERENCE), REFERENCE) == "every number is zero"
     assert diagnose(REFERENCE[:8], REFERENCE) == "the shape is 8x12x12 instead of 16x12x12"
     assert diagnose(None, REFERENCE) == "ncnn gives no result for this blob"
+
+
+@pytest.mark.parametrize("size", [0.05, 3.0])
+def test_an_activation_that_was_lost_is_named(size: float) -> None:
+    x = size * np.random.default_rng(0).standard_normal((3, 8, 8)).astype(np.float32)
+    silu = x / (1 + np.exp(-x))
+    assert diagnose(x, silu) == "an activation is missing behind it: PyTorch has silu of what it gives"
+    assert diagnose(silu, x) == "an activation too many: it gives silu of what PyTorch has"
+
+
+def test_a_half_is_no_silu() -> None:
+    x = 0.05 * np.random.default_rng(0).standard_normal((3, 8, 8)).astype(np.float32)
+    assert diagnose(2 * x, x) == "everything is multiplied by 2"

@@ -1,0 +1,50 @@
+"""What could have been meant, and in which order it is tried."""
+
+import numpy as np
+
+from edgekit.graph import Layer, Weight
+from edgekit.verifier.gates import gate_orders
+from edgekit.verifier.variants import variants
+
+
+def test_another_scalar_is_tried_before_a_bound_that_looks_like_it() -> None:
+    layer = Layer("BinaryOp", "add_0", ("a",), ("b",), {"0": 0, "1": 1, "2": 1e-3})
+    x = np.random.default_rng(0).random((1, 4, 4), dtype=np.float32) + 0.1
+    words = [each.words for each in variants(layer, x, x + np.float32(1e-6))]
+    scalar = next(index for index, each in enumerate(words) if each.startswith("scalar"))
+    assert scalar < next(index for index, each in enumerate(words) if "op_type max" in each)
+    assert scalar > next(index for index, each in enumerate(words) if "op_type mul" in each)
+
+
+def recurrent(kind: str, gates: int, order: tuple[int, ...]) -> Layer:
+    """A layer whose gates stand in an order: place k of the file holds gate order[k] of ncnn's."""
+    rng = np.random.default_rng(0)
+    inputs, hidden = rng.random((1, gates, 5 * 3)), rng.random((1, gates, 5 * 5))
+    biases = rng.random((1, 4, 5))
+    rows = [*order, *range(gates, 4)]
+    weights = (
+        Weight("weight_xc_data", inputs[:, list(order)].reshape(1, gates * 5, 3)),
+        Weight("bias_c_data", biases[:, rows]),
+        Weight("weight_hc_data", hidden[:, list(order)].reshape(1, gates * 5, 5)),
+    )
+    return Layer(kind, "rnn_0", ("a",), ("b",), {}, weights)
+
+
+def test_gates_that_stand_in_another_order_are_put_right() -> None:
+    for kind, order, found in (
+        ("LSTM", (0, 1, 3, 2), "input, forget, cell, output"),
+        ("LSTM", (1, 2, 0, 3), "forget, output, input, cell"),
+        ("GRU", (1, 0, 2), "update, reset, new"),
+    ):
+        wrong = recurrent(kind, len(order), order)
+        right = recurrent(kind, len(order), tuple(range(len(order))))
+        fitting = [
+            each.words
+            for each in gate_orders(wrong)
+            if all(
+                np.array_equal(mine.data, theirs.data)
+                for mine, theirs in zip(each.layer.weights, right.weights, strict=True)
+            )
+        ]
+        assert len(fitting) == 1
+        assert fitting[0].endswith(f"instead of {found}")
