@@ -45,11 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Without `argv` the process belongs to the command and ends with it: an interrupt that comes after the
     answer changes nothing any more.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no error
     try:
         raise_on_signals()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a name that the terminal cannot show is no error
         args = build_parser().parse_args(argv)
         code: int = args.run(args)
         sys.stdout.flush()
