@@ -40,9 +40,12 @@ def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "noisy.wav"
 
 
-def test_speech_through_ncnn_is_what_the_whole_clip_gives_in_pytorch(noisy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("route", ["pnnx", "onnx"])
+def test_speech_through_ncnn_is_what_the_whole_clip_gives_in_pytorch(
+    route: str, noisy: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "net"
-    edgekit.export("gtcrn_stream", path)
+    edgekit.export("gtcrn_stream", path, route=route)
     bundle = open_bundle(path)
     frames = [each.arrays for each in read_inputs(noisy, bundle.manifest)]
     first = {name: np.zeros(_shape(bundle, name), np.float32) for name in states(bundle.manifest)}
