@@ -30,12 +30,14 @@ def checked_structure(
     Raises:
         ExportError: they do not; every finding is named.
     """
-    graph = _structure(run)
+    graph, refusal = _structure(run)
 
     def sources(op: str) -> tuple[Source, ...]:
         return pending.sources(op) or structure.tape_sources(reference.traces[0], op)
 
     ledger.demand(structure.converter_findings(run, graph, sources, route))
+    if graph is None:
+        ledger.demand([structure.unreadable(refusal, sources, route)])
     assert graph is not None
     ledger.demand(structure.graph_findings(graph, len(subject.inputs), len(subject.outputs.names)))
     ledger.demand(count_findings(subject, run))
@@ -43,16 +45,14 @@ def checked_structure(
     return Artefact(run.param, run.bin, ncnn.read(run.param, run.bin), inputs, outputs)
 
 
-def _structure(run: PnnxRun) -> Graph | None:
-    """Read what the converter wrote; a failed run may have written nothing, or half of it."""
+def _structure(run: PnnxRun) -> tuple[Graph | None, str]:
+    """Read what the converter wrote, or say why not; a failed run may have written nothing, or half of it."""
     if not run.produced:
-        return None
+        return None, "there is none"
     try:
-        return ncnn.read(run.param, unknown="keep")
-    except FormatError:
-        if run.status == 0 and not run.failures:
-            raise
-        return None
+        return ncnn.read(run.param, unknown="keep"), ""
+    except FormatError as error:
+        return None, error.message
 
 
 Outcome = tuple[Artefact, tuple[OutputCheck, ...]]

@@ -93,6 +93,24 @@ def _failed(run: PnnxRun, route: str) -> Finding:
     return Finding(FindingKind.CONVERTER, message, remedies.other_route(route))
 
 
+def unreadable(refusal: str, sources: SourceFinder, route: str) -> Finding:
+    """Return the finding of a structure that ncnn has no place for, and the operation that it comes from.
+
+    So it is with a maximum whose positions are asked for too: pnnx gives a layer two outputs that has one.
+    """
+    what = _AFTER_FILE.split(refusal, maxsplit=1)[-1]
+    layer = _LAYER_NAME.search(refusal)
+    op = "" if layer is None else f"aten::{layer['op']}"
+    message = f"the converter wrote what ncnn cannot read: {what}"
+    return Finding(
+        FindingKind.CONVERTER, message, remedies.for_op(op, None, route), sources(op) if op else ()
+    )
+
+
+_AFTER_FILE = re.compile(r"^.*?\.param line \d+: ")
+_LAYER_NAME = re.compile(r"layer '(?P<op>[a-z]\w*?)_\d+'")
+
+
 def graph_findings(graph: Graph, inputs: int, outputs: int) -> list[Finding]:
     """Return what is wrong with a converted graph that should have so many inputs and outputs."""
     return [*_inputs(graph, inputs), *_outputs(graph, outputs)]

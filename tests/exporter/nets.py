@@ -163,6 +163,31 @@ class Best(nn.Module):
         return x.argmax(1)
 
 
+class BestWithPlace(nn.Module):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x.max(1)
+
+
+class Largest(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.topk(2, 1)[0]
+
+
+class Gathered(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.gather(x, 1, torch.zeros(1, 4, 8, 8, dtype=torch.long))
+
+
+class Noisy(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.randn_like(x)
+
+
+class ReturnsItsInput(nn.Module):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x, x * 2
+
+
 class LogGamma(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.lgamma(x)

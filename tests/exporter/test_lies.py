@@ -36,9 +36,10 @@ def test_a_lie_is_rewritten_and_told(net: type[nn.Module], route: str, tmp_path:
     assert all(check.passed for check in result.checks)
 
 
-def test_tied_weights_are_copied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("route", ROUTES)
+def test_tied_weights_are_copied(route: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    result = edgekit.export(nets.TiedLinear(), tmp_path / "net", inputs={"x": (1, 4, 8)})
+    result = edgekit.export(nets.TiedLinear(), tmp_path / "net", inputs={"x": (1, 4, 8)}, route=route)
     assert result.rewrites == ("gave each of the tied weights second.weight a copy of its own",)
 
 
@@ -56,21 +57,29 @@ def test_the_attention_fast_path_is_off(route: str, tmp_path: Path) -> None:
     assert all(check.passed for check in result.checks)
 
 
+RANDOM: dict[type[nn.Module], str] = {
+    nets.AlwaysOnDropout: "        return F.dropout(x, 0.5)",
+    nets.Noisy: "        return x + torch.randn_like(x)",
+}
+
+
 @pytest.mark.parametrize("route", ROUTES)
-def test_dropout_that_is_always_on_is_refused(route: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("net", RANDOM, ids=lambda net: net.__name__)
+def test_random_numbers_are_refused(net: type[nn.Module], route: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught:
-        edgekit.export(nets.AlwaysOnDropout(), tmp_path / "net", inputs={"x": SHAPE}, route=route)
+        edgekit.export(net(), tmp_path / "net", inputs={"x": SHAPE}, route=route)
     (finding,) = caught.value.findings
     assert finding.kind is FindingKind.RANDOM
     assert finding.remedy is not None and "self.training" in finding.remedy
-    assert line_of(finding) == "        return F.dropout(x, 0.5)"
+    assert line_of(finding) == RANDOM[net]
     assert not (tmp_path / "net").exists()
 
 
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("net", [nets.Branch, nets.Item], ids=lambda net: net.__name__)
-def test_a_value_of_the_input_is_not_frozen(net: type[nn.Module], tmp_path: Path) -> None:
+def test_a_value_of_the_input_is_not_frozen(net: type[nn.Module], route: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught:
-        edgekit.export(net(), tmp_path / "net", inputs={"x": SHAPE})
+        edgekit.export(net(), tmp_path / "net", inputs={"x": SHAPE}, route=route)
     (finding,) = caught.value.findings
     assert finding.kind is FindingKind.DATA_DEPENDENT
     assert "x." in line_of(finding)
@@ -118,6 +127,8 @@ UNKNOWN: dict[type[nn.Module], tuple[str, str]] = {
     nets.Fourier: ("torch.fft.rfft", "fixed convolution"),
     nets.Comparison: ("torch.gt", "cannot compare"),
     nets.Best: ("torch.argmax", "argmax on the device"),
+    nets.Largest: ("torch.topk", "sort them on the device"),
+    nets.Gathered: ("torch.gather", "fixed slices"),
 }
 
 
@@ -139,6 +150,22 @@ def test_the_onnx_route_refuses_it_too(net: type[nn.Module], tmp_path: Path) -> 
     with pytest.raises(ExportError) as caught:
         edgekit.export(net(), tmp_path / "net", inputs={"x": SHAPE}, route="onnx")
     assert all(finding.remedy for finding in caught.value.findings)
+    assert "return" in line_of(caught.value.findings[0])
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_layer_that_ncnn_cannot_have_is_found_in_the_code(route: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="Reduction has one input and one output") as caught:
+        edgekit.export(nets.BestWithPlace(), tmp_path / "net", inputs={"x": SHAPE}, route=route)
+    (finding,) = caught.value.findings
+    assert finding.remedy is not None and "x.amax" in finding.remedy
+    assert line_of(finding) == "        return x.max(1)"
+
+
+def test_an_output_that_is_an_input_goes_by_one_route_and_that_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ExportError) as caught:
+        edgekit.export(nets.ReturnsItsInput(), tmp_path / "net", inputs={"x": SHAPE}, route="onnx")
+    assert caught.value.remedy == "use --route pnnx, which was tried and passes every check"
 
 
 def line_of(finding: edgekit.exporter.Finding) -> str:
