@@ -30,8 +30,8 @@ from damage import CONTENTS
 from material import make
 
 _READERS = (
-    "alignment.store", "bencher.load", "bencher.suite", "bundle", "formats.ncnn", "formats.pnnx", "ops",
-    "schema", "sources.recipe",
+    "alignment.store", "bencher.load", "bencher.suite", "bundle", "formats.ncnn", "formats.npz",
+    "formats.pnnx", "ops", "schema", "sources.recipe",
 )  # fmt: skip
 
 Read = Callable[[Path, bytes], object]
@@ -106,7 +106,7 @@ def _fuzz(target: str, seconds: int, corpus: Path) -> int:
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         random = Random(seed)
         if random.random() < 0.5:
-            with contextlib.suppress(ValueError, LookupError, RecursionError):  # no JSON any more, or empty
+            with contextlib.suppress(Exception):  # no JSON any more, no archive, or empty
                 path = folder / "mutant"
                 path.write_bytes(data)
                 random.choice(CONTENTS[kind])(path, random)
@@ -159,6 +159,15 @@ def _alignment(folder: Path, data: bytes) -> None:
     store.read_alignment(folder)
 
 
+def _npz(folder: Path, data: bytes) -> None:
+    from edgekit.formats.npz import open_npz
+
+    (folder / "inputs.npz").write_bytes(data)
+    with open_npz(folder / "inputs.npz", "write it again") as archive:
+        for name in archive.names:
+            archive.read(name)
+
+
 def _bench(folder: Path, data: bytes) -> None:
     from edgekit.bencher.load import load_report
 
@@ -185,6 +194,7 @@ TARGETS: dict[str, tuple[str, Read, tuple[str, ...]]] = {
     "pnnx": ("text", _pnnx, ("net.pnnx.param",)),
     "manifest": ("json", _manifest, ("bundle/manifest.json",)),
     "alignment": ("json", _alignment, ("bundle/alignment.json",)),
+    "npz": ("npz", _npz, ("inputs.npz",)),
     "bench": ("json", _bench, ("bench.json",)),
     "suite": ("text", _suite, ("suite.toml",)),
     "recipe": ("text", _recipe, ("net.toml",)),
