@@ -1,7 +1,7 @@
-"""Functions of single numbers, and softmax, in half precision as ncnn computes them.
+"""Layers that are computed whole, above all functions of single numbers, in half precision as ncnn does.
 
 fp16's `exp` takes its argument as 10.74 at most (`c_exp_hi_f16` in neon_mathfun_fp16s.h): it saturates near
-46300 and never becomes infinite. A softmax takes off the maximum first and adds up in fp16.
+46300 and never becomes infinite.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.errors import UserError
+from edgekit.forecaster.attention import multi_head, rounds, sdpa, softmax
 from edgekit.forecaster.kernels import Kernel
 from edgekit.forecaster.outcome import Outcome, outcome
 from edgekit.forecaster.recurrent import gru, lstm, sigmoid
@@ -82,7 +83,7 @@ def _step(kernel: Kernel, precision: str) -> Round:
 
 def _unary(layer: Layer, inputs: list[Array], step: Round) -> Array | None:
     name = str(describe(layer)["op_type"])
-    if name == "exp" and step(np.float64(1 + 2.0**-20)) == 1:  # type: ignore[arg-type]
+    if name == "exp" and rounds(step):
         return step(np.exp(np.minimum(inputs[0], _EXP_HIGHEST)))
     return step(_UNARY[name](inputs[0]))
 
@@ -105,16 +106,7 @@ def _aligned(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _softmax(layer: Layer, inputs: list[Array], step: Round) -> Array | None:
-    axis = decode(spec_of(layer.type, layer.name), layer).integer("axis")
-    x = inputs[0]
-    powers = step(np.exp(step(x - x.max(axis, keepdims=True))))
-    if step(np.float64(1 + 2.0**-20)) != 1:  # type: ignore[arg-type]
-        shares: Array = powers / powers.sum(axis, keepdims=True)
-        return shares
-    total = np.zeros_like(powers.take([0], axis))
-    for index in range(powers.shape[axis]):
-        total = step(total + powers.take([index], axis))
-    return step(powers * step(1 / total))
+    return softmax(inputs[0], decode(spec_of(layer.type, layer.name), layer).integer("axis"), step)
 
 
 def _plain(function: Callable[[Array], Array]) -> Callable[[Layer, list[Array], Round], Array | None]:
@@ -130,6 +122,8 @@ _RULES: Mapping[str, Callable[[Layer, list[Array], Round], Array | None]] = {
     "UnaryOp": _unary,
     "BinaryOp": _binary,
     "Softmax": _softmax,
+    "SDPA": sdpa,
+    "MultiHeadAttention": multi_head,
     "GRU": gru,
     "LSTM": lstm,
     "Clip": _clip,

@@ -32,6 +32,8 @@ AT_RISK = {
     "large_window": [""],
     "large_cell": ["lstm"],
     "vanishing": [""],
+    "heads": ["attention"],
+    "scaled_late": [""],
     "honest": [],
     "stem": [],
     "quiet_sums": [],
@@ -61,6 +63,8 @@ def test_bf16_has_the_range_for_all_of_them(name: str, exported: Exported) -> No
         ("large_window", "a sum inside it"),
         ("large_cell", "a weight ("),
         ("vanishing", "what it reads ("),
+        ("heads", "a sum inside it"),
+        ("scaled_late", "a sum inside it"),
     ],
 )
 def test_the_forecast_says_where_the_range_is_left(name: str, where: str, exported: Exported) -> None:

@@ -197,6 +197,38 @@ class Vanishing(nn.Module):
         return torch.log(torch.softmax(self.head(torch.relu(self.stem(x))), 1) + 1e-8)
 
 
+class Heads(nn.Module):
+    """Multi-head attention as PyTorch has it: its logits leave fp16 inside the one layer that it becomes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.head = nn.Linear(16, 4)
+        with torch.no_grad():
+            self.attention.in_proj_weight[:32].mul_(500)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y, _ = self.attention(x, x, x, need_weights=False)
+        return self.head(y)
+
+
+class ScaledLate(nn.Module):
+    """Scaled dot-product attention: ncnn scales the logits when they are summed up, and too large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key, self.value = nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, 16)
+        with torch.no_grad():
+            self.query.weight.mul_(400)
+            self.key.weight.mul_(400)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (
+            each(x).reshape(1, -1, 2, 8).transpose(1, 2) for each in (self.query, self.key, self.value)
+        )
+        return F.scaled_dot_product_attention(q, k, v)
+
+
 class Stem(nn.Module):
     """A 3x3 convolution from 3 to 16 channels: winograd rounds most where there is least to add up."""
 
@@ -221,6 +253,8 @@ BROKEN: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "large_window": (LargeWindow, (1, 3, 48, 48)),
     "large_cell": (LargeCell, TOKENS),
     "vanishing": (Vanishing, IMAGE),
+    "heads": (Heads, TOKENS),
+    "scaled_late": (ScaledLate, TOKENS),
 }
 SOUND: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
     "honest": (Honest, IMAGE),

@@ -39,6 +39,8 @@ KEPT: Mapping[str, tuple[tuple[str, Keep], ...]] = {
     "inside_winograd": (("middle", Keep.DIRECT),),
     "large_window": (("", Keep.SUMS),),
     "large_cell": (("lstm", Keep.ALL),),
+    "heads": (("attention", Keep.ALL),),
+    "scaled_late": (("", Keep.ALL),),
     "vanishing": (("", Keep.ALL), ("", Keep.ALL), ("", Keep.ALL)),
 }
 
