@@ -131,7 +131,8 @@ def start_onnx_route(
     warnings = tuple(
         ConverterWarning("torch.onnx", f"{each.text} ({each.file}:{each.line})") for each in exported.warnings
     )
-    rewrites = (*variant.notes, *exported.rewrites)
+    # onnxsim puts together what was taken apart, and it is taken apart once more
+    rewrites = tuple(dict.fromkeys((*variant.notes, *exported.rewrites)))
     return Pending(
         process,
         lambda _: (),

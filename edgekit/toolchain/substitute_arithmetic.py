@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -252,9 +252,24 @@ def _clamp_max(state: State, x: torch.Tensor, max: Any) -> Any:
     return NotImplemented if isinstance(max, torch.Tensor) else Silent(x.clamp(max=max))
 
 
+def _extreme(function: Callable[..., torch.Tensor]) -> Rule:
+    """Take it over one axis after the other on the way to ONNX, from which pnnx reads several wrongly."""
+
+    def rule(state: State, x: torch.Tensor, dim: Any = (), keepdim: bool = False) -> Any:
+        axes = [dim] if isinstance(dim, int) else list(dim) or list(range(x.dim()))
+        if not state.onnx or len(axes) == 1:
+            return NotImplemented
+        for axis in sorted((each % x.dim() for each in axes), reverse=True):
+            x = function(x, axis, keepdim)
+        return x
+
+    return rule
+
+
 _NEGATIONS: tuple[Any, ...] = (torch.neg, torch.negative, torch.Tensor.neg, torch.Tensor.negative)
 _SPREAD = "wrote the variance as the mean of squared differences"
 _POWER = "wrote a power as multiplications"
+_EXTREME = "wrote a maximum over several axes as one after the other"
 _MASK = "wrote a constant mask as arithmetic"
 RULES: dict[Any, tuple[str, Rule]] = {
     torch.var: (_SPREAD, _variance),
@@ -275,6 +290,8 @@ RULES: dict[Any, tuple[str, Rule]] = {
     **dict.fromkeys((torch.clamp_max, torch.Tensor.clamp_max), ("", _clamp_max)),
     F.gelu: ("", _gelu),
     torch.Tensor.type_as: ("", _type_as),
+    **dict.fromkeys((torch.amax, torch.Tensor.amax), (_EXTREME, _extreme(torch.amax))),
+    **dict.fromkeys((torch.amin, torch.Tensor.amin), (_EXTREME, _extreme(torch.amin))),
     F.softsign: ("wrote softsign as a division", _softsign),
     F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
     F.softmin: ("wrote softmin as a softmax", _softmin),

@@ -54,6 +54,13 @@ class SeveralAxesMax(nn.Module):
         return x.amax((2, 3))
 
 
+class MaximaOfOneTensor(nn.Module):
+    """One of them is on the way to the other, where that goes over one axis after the other."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x.amax((2, 3)), x.max(2)[0]
+
+
 class ChannelGather(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, [2, 0, 3]] * x[:, 1:2]

@@ -43,7 +43,10 @@ def test_tied_weights_are_copied(route: str, tmp_path: Path) -> None:
     assert result.rewrites == ("gave each of the tied weights second.weight a copy of its own",)
 
 
-@pytest.mark.parametrize("net", [nets.OneAxisSum, nets.SeveralAxesMax], ids=lambda net: net.__name__)
+MISREAD = (nets.OneAxisSum, nets.SeveralAxesMax, nets.MaximaOfOneTensor)
+
+
+@pytest.mark.parametrize("net", MISREAD, ids=lambda net: net.__name__)
 def test_reductions_that_pnnx_misreads_in_onnx(net: type[nn.Module], tmp_path: Path) -> None:
     result = edgekit.export(net(), tmp_path / "net", inputs={"x": SHAPE}, route="onnx")
     assert len(result.rewrites) == 1
