@@ -5,6 +5,7 @@
 FOLDER holds `.param` files, such as ncnn's own `benchmark/models`; without one the zoo is exported. Every
 kind of change is tried at some layers of every network, chosen with a fixed seed: against the file as it is,
 and against one that is also written otherwise throughout. Every equivalent rewrite is tried on every network.
+The JSON is written after each network, in the order of the folder or of --only.
 """
 
 from __future__ import annotations
@@ -50,18 +51,16 @@ def main() -> int:
                 outcomes.append(outcome)
                 if not outcome.exact:
                     sys.stderr.write(f"{outcome}\n")
-    results = summary(outcomes)
-    if args.json:
-        schema.write_json(results, args.json)
-    sys.stdout.write(table(results))
+            if args.json:
+                schema.write_json(summary(outcomes), args.json)
+    sys.stdout.write(table(summary(outcomes)))
     return 0
 
 
 def _subjects(args: argparse.Namespace) -> Iterator[Subject]:
     for folder in args.folders:
-        for subject in of_folder(folder):
-            if args.only is None or subject.name in args.only:
-                yield subject
+        found = {subject.name: subject for subject in of_folder(folder)}
+        yield from (found[name] for name in args.only or found if name in found)
     if not args.folders:
         yield from of_zoo([name for name in ZOO if args.only is None or name in args.only], args.build)
 

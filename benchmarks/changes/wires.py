@@ -147,13 +147,13 @@ def dropped(net: Net, index: int, rng: Rng) -> Keys:
     return keys
 
 
-def doubled(net: Net, index: int, rng: Rng) -> Keys:
-    """A convolution once more behind itself, keeping channels and size."""
+def conv_added(net: Net, index: int, rng: Rng) -> Keys:
+    """A convolution of 5x5 behind another, keeping channels and size."""
     layer = net.layers[index]
     shape = net.shapes().get(layer.outputs[0]) if layer.type == "Convolution" else None
     if shape is None:
         return NOT_HERE
-    params: dict[str, Param] = {"0": shape[0], "1": 3, "4": 1, "5": 1, "6": shape[0] ** 2 * 9}
+    params: dict[str, Param] = {"0": shape[0], "1": 5, "4": 2, "5": 1, "6": shape[0] ** 2 * 25}
     if layer.params.get("9"):
         params["9"] = 1
     net.insert_after(index, "Convolution", params)
@@ -297,7 +297,7 @@ def is_layer(layer: Layer) -> bool:
 
 
 CHANGES = (
-    softmax_axis, concat_axis, concat_order, join, scalar, rewired, skip_lost, dropped, doubled,
+    softmax_axis, concat_axis, concat_order, join, scalar, rewired, skip_lost, dropped, conv_added,
     depthwise_added, pool_added, norm_added, slices, crop, permute, reshape, shuffle, heads, other_numbers,
     resolution, input_channels,
 )  # fmt: skip

@@ -88,6 +88,8 @@ def _layer(head: Op, companions: tuple[Op, ...], *, on_left: bool) -> Change:
     if on_left:
         return Change("missing", head, None, value, None, P1, impact, companions)
     impact = "it has weights that the other side does not have, and computes what is not wanted"
+    if head.kind == "custom":
+        impact = "ncnn has no such layer, so that what it computes is not known"
     return Change("extra", None, head, None, value, P1, impact, companions)
 
 

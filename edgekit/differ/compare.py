@@ -15,6 +15,9 @@ from edgekit.differ.structure import Op
 
 P1, P3 = Severity.P1, Severity.P3
 
+_ANOTHER = "another kind of layer: its weights do not fit and it computes something else"
+_UNKNOWN = "ncnn has no such layer, so that what it computes is not known"
+
 
 def compare_pair(left: Op, right: Op) -> tuple[Change, ...]:
     """Return what differs between two matched operations; what follows from their inputs does not count."""
@@ -45,13 +48,7 @@ def _other_kind(left: Op, right: Op) -> Iterator[Found]:
     if kinds in ({"pool", "resize"}, {"pool", "reduce"}):
         yield "pooling", mine, theirs, P3, "the same shape is reached in another way, with other numbers"
     else:
-        yield (
-            "layer",
-            mine,
-            theirs,
-            P1,
-            "another kind of layer: its weights do not fit and it computes something else",
-        )
+        yield "layer", mine, theirs, P1, _UNKNOWN if "custom" in kinds else _ANOTHER
 
 
 def _same_product(left: Op, right: Op) -> bool:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.differ.align import Matching, match
+from edgekit.differ.align import Matching
 from edgekit.differ.change import Change, is_weighted
-from edgekit.differ.changes import all_changes, burden
-from edgekit.differ.cross import uncrossed
-from edgekit.differ.draft import Draft
+from edgekit.differ.changes import all_changes
 from edgekit.differ.factors import without_folded
 from edgekit.differ.inputs import match_inputs
 from edgekit.differ.model import (
@@ -26,11 +24,9 @@ from edgekit.differ.ports import input_differences, input_pairs, output_differen
 from edgekit.differ.remarks import compared_weights, equivalences, quantised
 from edgekit.differ.remedy import Advisor
 from edgekit.differ.sides import Side, opened_sides
-from edgekit.differ.similarity import CHEAPLY_FED, FED
-from edgekit.differ.slide import slid
 from edgekit.differ.structure import Structure
-from edgekit.differ.widths import said_once, wider
-from edgekit.differ.wiring import rewired
+from edgekit.differ.ways import best_alignment
+from edgekit.differ.widths import said_once
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 
@@ -98,49 +94,10 @@ def aligned(left: Side, right: Side) -> Aligned:
     left, right = left.borrowing(for_left), right.borrowing(for_right)
     drafts = (left.draft() if for_left else drafts[0], right.draft() if for_right else drafts[1])
     drafts[1].order_outputs(drafts[0])
-    structures = [_structures(left, right, drafts, partners, longest_first=mode) for mode in (True, False)]
-    starts = [(*pair, _input_pairs(pair, partners)) for pair in structures]
-    found = next((each for start in starts if (each := wider(*start))), None) or _best(starts)
+    found = best_alignment((left, right), drafts, partners)
     differing = (*input_differences(ports, partners), *output_differences(found))
     pairs = {"inputs": input_pairs(ports, partners), "outputs": output_pairs(found)}
     return Aligned(left, right, found, differing, partners, pairs)
-
-
-Start = tuple[Structure, Structure, Mapping[int, int]]
-
-
-def _best(starts: Sequence[Start]) -> Matching:
-    """Align both sides in several ways; return the best alignment.
-
-    A layer that is fed by something else is rather taken for another layer than one that gives something
-    else. Where this leaves operations that are wired elsewhere, it may be the other way round.
-    """
-    ways = sorted((_aligned(start) for start in starts), key=lambda each: -each.quality)
-    if not rewired(ways[0]):
-        return ways[0]
-    return min((*ways, *(_aligned(start, CHEAPLY_FED) for start in starts)), key=burden)
-
-
-def _aligned(start: Start, fed: float = FED) -> Matching:
-    return slid(uncrossed(match(*start, fed)))
-
-
-def _structures(
-    left: Side, right: Side, drafts: tuple[Draft, Draft], partners: Mapping[str, str], *, longest_first: bool
-) -> tuple[Structure, Structure]:
-    """Put the branches of both sides in one of two orders: where one misleads, the other does not."""
-    order = {blob: rank for rank, blob in enumerate(partners)}
-    theirs = {partners[blob]: rank for blob, rank in order.items()}
-    return (
-        left.structure(drafts[0], order, longest_first=longest_first),
-        right.structure(drafts[1], theirs, longest_first=longest_first),
-    )
-
-
-def _input_pairs(structures: tuple[Structure, Structure], partners: Mapping[str, str]) -> dict[int, int]:
-    left = {op.facts["name"]: op.index for op in structures[0].inputs}
-    right = {op.facts["name"]: op.index for op in structures[1].inputs}
-    return {left[a]: right[b] for a, b in partners.items() if a in left and b in right}
 
 
 def report_of(both: Aligned) -> DiffReport:

@@ -15,7 +15,7 @@ from edgekit.differ.canonical import canonicalise
 from edgekit.differ.draft import Draft
 from edgekit.differ.inputs import InputPort
 from edgekit.differ.lower import lower
-from edgekit.differ.structure import Names, Structure, Written, freeze
+from edgekit.differ.structure import Names, Structure, Walk, Written, freeze
 from edgekit.errors import UserError, did_you_mean, require
 from edgekit.graph import Layer
 from edgekit.inspector import Opened, open_model
@@ -62,9 +62,9 @@ class Side:
         canonicalise(draft)
         return draft
 
-    def structure(self, draft: Draft, input_order: Mapping[str, int], *, longest_first: bool) -> Structure:
+    def structure(self, draft: Draft, input_order: Mapping[str, int], walk: Walk) -> Structure:
         """Return the comparable form of a draft of this side; see `freeze`."""
-        return freeze(draft, self.names, input_order, longest_first=longest_first)
+        return freeze(draft, self.names, input_order, walk)
 
     def ports(self, draft: Draft) -> tuple[InputPort, ...]:
         """Describe the inputs by name, shape, and what reads them."""

@@ -48,6 +48,7 @@ CHEAPLY_FED = 0.4
 _ANOTHER_KIND_OF_GROUPS = 2.0
 _OTHER_GROUPS = 0.8
 _LEAST = 0.1
+_UNKNOWN = 0.3  # of a layer that ncnn does not have, which may stand for any
 
 
 def worth(op: Op) -> float:
@@ -62,6 +63,8 @@ def similarity(left: Op, right: Op, fed: float = FED) -> float:
     """
     if {left.kind, right.kind} == {"conv", "linear"}:
         return _products(left, right)
+    if left.kind != right.kind and "custom" in (left.kind, right.kind):
+        return _UNKNOWN if len(left.inputs) == len(right.inputs) else FORBIDDEN
     if left.kind != right.kind:
         return _RELATED.get(frozenset({left.kind, right.kind}), FORBIDDEN)
     if left.kind == "input":

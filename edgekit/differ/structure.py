@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -96,7 +96,22 @@ class Names:
     written: Mapping[int, Written] = field(default_factory=dict)
 
 
-def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longest_first: bool) -> Structure:
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """In which order branches are walked: the longer of two first, or operands as they are numbered.
+
+    With `backwards`, branches of a sum that are told apart by nothing but their numbers go the other way.
+    """
+
+    longest_first: bool
+    backwards: bool = False
+
+    def exchanged(self) -> Walk:
+        """Return the walk the other way."""
+        return replace(self, backwards=not self.backwards)
+
+
+def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], walk: Walk) -> Structure:
     """Put a draft's nodes in order and number them.
 
     The order is that of a walk from the outputs to the inputs, which visits what depends on inputs of
@@ -105,7 +120,7 @@ def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], *, longes
     that comes first whose last operations are first by name). Two networks that differ
     little are walked alike, in whatever order their files have the layers.
     """
-    order = _walk(draft, input_order, longest_first)
+    order = _walk(draft, input_order, walk)
     position = {node: index for index, node in enumerate(order)}
     ops = []
     for index, key in enumerate(order):
@@ -199,15 +214,16 @@ _PRODUCT_OPS = (
 )
 
 
-def _walk(draft: Draft, input_order: Mapping[str, int], longest_first: bool) -> list[int]:
+def _walk(draft: Draft, input_order: Mapping[str, int], walk: Walk) -> list[int]:
     depth = _depths(draft)
     rank = _ranks(draft, input_order)
 
     def key(node: int, value: Value, operand: int) -> tuple[int, int, tuple[str, ...], int]:
         unordered = draft.nodes[node].kind == "binary"
-        by_length = longest_first or unordered
+        by_length = walk.longest_first or unordered
         kinds = _kinds_above(draft, value[0]) if unordered else ()
-        return rank[value[0]], -depth[value[0]] if by_length else operand, kinds, operand
+        tie = -operand if unordered and walk.backwards else operand
+        return rank[value[0]], -depth[value[0]] if by_length else operand, kinds, tie
 
     def operands(node: int) -> list[int]:
         numbered = list(enumerate(draft.nodes[node].inputs))
@@ -215,7 +231,7 @@ def _walk(draft: Draft, input_order: Mapping[str, int], longest_first: bool) -> 
         return [value[0] for _, value in numbered]
 
     ends = [value for _, value in draft.outputs]
-    ends.sort(key=lambda value: (rank[value[0]], depth[value[0]] if longest_first else 0))
+    ends.sort(key=lambda value: (rank[value[0]], depth[value[0]] if walk.longest_first else 0))
     order = _post_order([end[0] for end in ends], operands)
     walked = set(order)
     return [*order, *(node for node in draft.nodes if node not in walked)]  # inputs that nothing reads

@@ -107,6 +107,20 @@ def test_int8_is_a_note(compare: Compare) -> None:
     )
 
 
+def test_a_layer_that_ncnn_does_not_have_stands_for_another(compare: Compare) -> None:
+    """A squeeze-and-excitation whose product and gate are layers of the program that runs them."""
+    known = squeezed()
+    custom = known.replace("Scale            excite", "ChannelScale     excite").replace(
+        "Sigmoid          gate", "MyGate           gate"
+    )
+    found = compare(known, custom).differences
+    assert [(each.kind, each.left.value, each.right.value) for each in found] == [
+        ("layer", "Sigmoid", "MyGate"),
+        ("layer", "mul", "ChannelScale"),
+    ]
+    assert "not known" in found[0].impact
+
+
 def test_heads_of_an_attention(compare: Compare) -> None:
     text = "Input x 0 1 x 0=16 1=10\nMultiHeadAttention a 1 1 x y 0=16 1=4 2=256\nTanH t 1 1 y out"
     assert kinds(compare(text, text.replace("1=4", "1=2"))) == [("groups", "4 heads", "2 heads")]
