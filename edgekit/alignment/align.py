@@ -7,17 +7,20 @@ matching (`repair`), and the walk goes on from the blob that was put right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from edgekit.alignment import families
 from edgekit.alignment.ahead import Ahead
 from edgekit.alignment.flow import Flow
+from edgekit.alignment.kinds import short
 from edgekit.alignment.layout import mat_layout
 from edgekit.alignment.matching import Observation
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
 from edgekit.alignment.observe import Artefact, Observer, Port, Probe, blobs_of
 from edgekit.alignment.repair import repair
 from edgekit.alignment.state import State
+from edgekit.alignment.undecided import give_up_undecided
 from edgekit.alignment.walk import walk
 from edgekit.alignment.weights import fingerprints
 from edgekit.errors import UserError
@@ -65,7 +68,8 @@ def align(
     state.pinned = frozenset(state.chosen)
     left = walk(state, seen)
     suspects = repair(state, Observer(artefact, traces), left)
-    return freeze(state, suspects)
+    undecided = give_up_undecided(state)
+    return freeze(state, [blob for blob in suspects if blob in state.chosen], undecided)
 
 
 def _input_entries(artefact: Artefact, trace: Trace) -> dict[str, BlobAlignment]:
@@ -95,13 +99,13 @@ def _port(trace: Trace, port: Port, value: int, method: Method = Method.INPUT) -
     return BlobAlignment(port.blob, value, mat_layout(shape, port.batch_axis), method, 1.0, 0.0)
 
 
-def freeze(state: State, suspects: Sequence[str]) -> Alignment:
+def freeze(state: State, suspects: Sequence[str], undecided: Mapping[str, str]) -> Alignment:
     """Turn the state into the alignment: segments, source lines and reasons for every layer."""
-    layers = [_layer(state, index, layer) for index, layer in enumerate(state.graph.layers)]
+    layers = [_layer(state, index, layer, undecided) for index, layer in enumerate(state.graph.layers)]
     return Alignment(tuple(layers), dict(state.chosen), tuple(suspects))
 
 
-def _layer(state: State, index: int, layer: Layer) -> LayerAlignment:
+def _layer(state: State, index: int, layer: Layer, undecided: Mapping[str, str]) -> LayerAlignment:
     aligned = tuple(blob for blob in layer.outputs if blob in state.chosen)
     anchors = state.anchors(layer.inputs)
     base = LayerAlignment(index, layer.name, layer.type, aligned, anchors)
@@ -112,6 +116,7 @@ def _layer(state: State, index: int, layer: Layer) -> LayerAlignment:
             if used
             else "no later layer reads its output"
         )
+        reason = next((undecided[blob] for blob in layer.outputs if blob in undecided), reason)
         return LayerAlignment(index, layer.name, layer.type, (), anchors, reason=reason)
     trace = state.trace
     values = [state.chosen[blob].value for blob in aligned]
@@ -119,16 +124,19 @@ def _layer(state: State, index: int, layer: Layer) -> LayerAlignment:
     cuts = [state.flow.cut(value, sources) for value in values]
     nodes = tuple(sorted({node for cut in cuts if cut is not None for node in cut.nodes}))
     operations = tuple(trace.nodes[node].source for node in nodes)
-    return LayerAlignment(
-        index,
-        layer.name,
-        layer.type,
-        aligned,
-        base.anchors,
-        nodes,
-        _summary(trace, nodes, values[0]),
-        operations,
-    )
+    source = _summary(trace, nodes, values[0])
+    also = tuple(name for name in _twins(state, values[0], sources) if name != source.module)
+    source = replace(source, also=also)
+    return LayerAlignment(index, layer.name, layer.type, aligned, base.anchors, nodes, source, operations)
+
+
+def _twins(state: State, value: int, sources: Sequence[int]) -> Iterator[str]:
+    """Yield the modules that compute the same tensor from the same sources, each once."""
+    if value not in state.trace.live:
+        return
+    cuts = ((twin, state.flow.cut(twin, sources)) for twin in state.flow.alike(value) if twin != value)
+    found = (_summary(state.trace, cut.nodes, twin).module for twin, cut in cuts if cut is not None)
+    yield from dict.fromkeys(found)
 
 
 def _summary(trace: Trace, nodes: Sequence[int], value: int) -> Source:
@@ -143,9 +151,7 @@ def _summary(trace: Trace, nodes: Sequence[int], value: int) -> Source:
             return Source(trace.constants.get(value, "").rpartition(".")[0], f"input {name}".strip())
         nodes = [producer]
     real = [node for node in nodes if not families.is_view(trace.nodes[node].op)] or list(nodes)
-    main = next(
-        (node for node in real if families.short(trace.nodes[node].op) in families.PRODUCTS), real[-1]
-    )
+    main = next((node for node in real if short(trace.nodes[node].op) in families.PRODUCTS), real[-1])
     place = trace.nodes[main].source
     modules = [trace.nodes[node].source.module for node in real]
     common = _common_module(modules) or place.module

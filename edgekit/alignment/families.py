@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgekit.alignment import kinds
+from edgekit.alignment.kinds import short
 from edgekit.graph import Layer
 from edgekit.runtimes.trace import Node, Trace
 
@@ -186,11 +188,6 @@ _DROPPED = 0.1  # the same of a layer that fails: this is what it lost
 _TURNED = 2.0  # axes in another order behind a layer that keeps their order
 
 
-def short(op: str) -> str:
-    """`aten.hardtanh_` -> `hardtanh`."""
-    return (op.rpartition(".")[2] or op).rstrip("_")
-
-
 def is_view(op: str) -> bool:
     """Whether an operation only moves or renames numbers."""
     return short(op) in _VIEWS
@@ -278,7 +275,7 @@ def misfit(
         node for node in real if not is_view(node.op) and any(value in trace.live for value in node.outputs)
     ]
     if layer.type in _WEIGHTED:
-        return _weighted(layer, trace, real, weights, fails=fails)
+        return _weighted(layer, trace, real, weights, fails=fails) + kinds.strain(layer, real)
     if layer.type in _VIEW_LAYERS:
         swallowed = [node for node in real if short(node.op) not in _VIEW_LIKE]
         if layer.type == "Noop":
@@ -294,7 +291,8 @@ def misfit(
         heart is _DECOMPOSED_NORM and any(short(node.op) in _NORMS for node in real)
     )
     extra = _AFTER if fails else _EXTRA
-    return _plain(real, heart) + (extra * max(len(real) - 1, 0) if single else 0.0)
+    plain = _plain(real, heart) + kinds.strain(layer, real)
+    return plain + (extra * max(len(real) - 1, 0) if single else 0.0)
 
 
 def _plain(real: Sequence[Node], heart: frozenset[str]) -> float:

@@ -206,7 +206,8 @@ def _find_twins(trace: Trace) -> dict[int, int]:
         if node.call is not None or not node.outputs:
             continue
         shapes = tuple(trace.values[value].shape for value in node.outputs)
-        key = (*_operation(node, first), shapes)
+        bounds = node.numbers if families.is_bound(node.op) else ()  # other ones may just not be reached
+        key = (*_operation(node, first), shapes, bounds)
         for index in known.setdefault(key, []):
             other = trace.nodes[index].outputs
             if all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from edgekit.alignment import families
+from edgekit.alignment import families, kinds
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.layout import Layout
 from edgekit.alignment.matching import Index, Match
@@ -37,6 +37,8 @@ class State:
     """Layer index -> trace nodes that have its weights; see `weights.fingerprints`."""
     pinned: frozenset[str] = frozenset()
     """Inputs and outputs of the model: what they stand for is told, not found."""
+    order_counts: bool = True
+    """Whether the order of the inputs of a sum tells them apart: most converters keep it."""
 
     @property
     def trace(self) -> Trace:
@@ -146,7 +148,8 @@ class State:
         if len(anchors) > 1 and cut.nodes and not leaks:
             read = self.flow.operands(cut.nodes, sources)
             in_order = [self.value(blob, changes) for blob in anchors]
-            cost += _CROSSED * (sorted(read) == sorted(in_order) and read != in_order)
+            counts = self.order_counts or not kinds.commutes(layer)
+            cost += _CROSSED * (counts and sorted(read) == sorted(in_order) and read != in_order)
         axes = self.trace.values[match.value].ndim
         before = [
             layout.permute

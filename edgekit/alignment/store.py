@@ -302,6 +302,7 @@ def _source(entry: Mapping[str, Any]) -> Source:
         schema.typed(entry["op"], str, "an operation"),
         schema.optional(entry.get("file"), str, "a file"),
         schema.optional(entry.get("line"), int, "a line"),
+        tuple(schema.typed(name, str, "a module") for name in entry.get("also", ())),
     )
 
 

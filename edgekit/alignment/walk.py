@@ -173,7 +173,7 @@ def settle(state: State, blobs: Iterable[str]) -> None:
     for _ in range(_MOST_PASSES):
         moved = False
         for blob in open_blobs:
-            best = min(_moves(state, blob), key=lambda pair: pair[0], default=None)
+            best = min(moves(state, blob), key=lambda pair: pair[0], default=None)
             if best is not None and best[0] < 0:
                 for origin, match in best[1].items():
                     state.choose(origin, match, Method.TOPOLOGY, 0.9)
@@ -182,7 +182,7 @@ def settle(state: State, blobs: Iterable[str]) -> None:
             return
 
 
-def _moves(state: State, blob: str) -> Iterator[tuple[float, Changes]]:
+def moves(state: State, blob: str) -> Iterator[tuple[float, Changes]]:
     """The ways to move a blob: alone, with the blobs above it that then fit better too, or in exchange."""
     if blob not in state.chosen:
         return

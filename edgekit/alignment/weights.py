@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.alignment import families
+from edgekit.alignment.kinds import short
 from edgekit.graph import Graph, Layer
 from edgekit.runtimes.trace import Array, Trace
 
@@ -88,7 +89,7 @@ def _product_weights(trace: Trace) -> dict[int, Array]:
     """Product node -> its constant weight, looked up through views (a linear layer multiplies by W^T)."""
     found = {}
     for node in trace.nodes:
-        if families.short(node.op) not in families.PRODUCTS:
+        if short(node.op) not in families.PRODUCTS:
             continue
         for value in node.inputs:
             origin = _constant_behind(trace, value)

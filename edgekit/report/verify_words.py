@@ -111,7 +111,8 @@ def origin(source: Source | None, folder: Path | None = None) -> str:
     """Return where a layer comes from: `blocks.0.expand, aten.relu6, net.py:12`."""
     if source is None:
         return "origin unknown"
-    parts = [source.module or "the model itself", source.op, place(source, folder)]
+    also = f" (and {', '.join(source.also)}, which computes the same)" if source.also else ""
+    parts = [f"{source.module or 'the model itself'}{also}", source.op, place(source, folder)]
     return ", ".join(part for part in parts if part)
 
 

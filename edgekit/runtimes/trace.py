@@ -20,17 +20,24 @@ Measured = TypeVar("Measured")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an operation stands in the user's model: module path, op, file and line of the call."""
+    """Where an operation stands in the user's model: module path, op, file and line of the call.
+
+    `also` are other modules that compute the same from the same: a converter makes one layer of them all.
+    """
 
     module: str
     op: str
     file: str | None = None
     line: int | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One executed operation. `hidden` values live and die inside one composite call (a GRU's steps)."""
+    """One executed operation. `hidden` values live and die inside one composite call (a GRU's steps).
+
+    `numbers` are the single numbers among its arguments: the bounds of a hardtanh.
+    """
 
     index: int
     op: str
@@ -38,6 +45,7 @@ class Node:
     outputs: tuple[int, ...]
     source: Source
     call: int | None = None
+    numbers: tuple[float, ...] = ()
 
 
 class Replay(Protocol):

@@ -59,6 +59,48 @@ class Residuals(nn.Module):
         return self.last(x)
 
 
+class TwinTowers(nn.Module):
+    """Two towers of equal weights on one input, added: the converter keeps one of them; x is 1x4x8x8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = (nn.Sequential(_conv(4, 6), nn.ReLU(), _conv(6, 6)) for _ in range(2))
+        self.right.load_state_dict(self.left.state_dict())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.left(x) + self.right(x)
+
+
+class UnreachedBounds(nn.Module):
+    """Two clips, two slopes and two poolings that the numbers cannot tell apart, each added; x is 1x4x8x8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.dead, self.last = _conv(4, 4), _conv(4, 4), _conv(4, 3)
+        nn.init.constant_(self.dead.bias, -100.0)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.sigmoid(self.first(x))
+        y = F.hardtanh(y, -2.0, 2.0) + F.hardtanh(y, -3.0, 3.0)
+        y = F.leaky_relu(y, 0.1) + F.leaky_relu(y, 0.2)
+        z = F.relu(self.dead(y))
+        z = F.max_pool2d(z, 2) + F.avg_pool2d(z, 2)
+        return self.last(F.avg_pool2d(y, 2) + z)
+
+
+class UnreachedSlopes(nn.Module):
+    """Two PReLUs of which nothing reaches the slope, added: nothing tells them apart; x is 1x4x8x8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = _conv(4, 4), _conv(4, 3)
+        self.a, self.b = nn.PReLU(4, init=0.1), nn.PReLU(4, init=0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.sigmoid(self.first(x))
+        return self.last(self.a(y) + self.b(y))
+
+
 class Repeated(nn.Module):
     """One block of weights four times over, alive; x is 1x4x8x8."""
 

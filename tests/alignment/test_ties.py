@@ -13,10 +13,21 @@ from torch import nn
 
 import edgekit
 from edgekit.alignment import Alignment, store
+from edgekit.devices import LocalDevice
 from edgekit.formats import ncnn
 from edgekit.graph import Graph
+from edgekit.report.verify_words import origin
 from edgekit.sources.inputs import InputSpec
-from tests.alignment.nets import DeadBranches, Repeated, Residuals, TwinBranches
+from edgekit.verifier.foreign import align_foreign
+from tests.alignment.nets import (
+    DeadBranches,
+    Repeated,
+    Residuals,
+    TwinBranches,
+    TwinTowers,
+    UnreachedBounds,
+    UnreachedSlopes,
+)
 
 Exported = Callable[[type[nn.Module]], Path]
 
@@ -119,3 +130,65 @@ def test_of_equal_blocks_the_faulty_one_is_named(exported: Exported, tmp_path: P
     specs = (InputSpec("x", (1, 4, 8, 8)),)
     report = edgekit.verify(tmp_path / "m.param", model=Repeated().eval(), input_specs=specs)
     assert list(report.culprits) == [layer.name]
+
+
+def test_a_layer_that_stands_for_two_modules_names_both(exported: Exported) -> None:
+    path = exported(TwinTowers)
+    _, alignment = opened(path)
+    found = [layer.source for layer in alignment.layers if layer.type == "Convolution" and layer.source]
+    assert [{source.module, *source.also} for source in found] == [{"left", "right"}, {"left.2", "right.2"}]
+    assert "which computes the same" in origin(found[0])
+
+
+def rewritten(path: Path, folder: Path) -> Path:
+    """The same net as another converter may write it: every sum, and every pair of layers in it, turned."""
+    lines = (path / "model.ncnn.param").read_text("utf-8").splitlines()
+    layers = [line.split() for line in lines[2:]]
+    for words in list(layers):
+        if words[0] == "BinaryOp" and words[2] == "2":
+            made = {each[5]: place for place, each in enumerate(layers) if len(each) > 5}
+            one, other = made.get(words[4], 0), made.get(words[5], 0)
+            words[4:6] = reversed(words[4:6])
+            if abs(one - other) == 1 and layers[one][0] == layers[other][0]:
+                layers[one], layers[other] = layers[other], layers[one]
+    text = "\n".join([*lines[:2], *(" ".join(words) for words in layers)]) + "\n"
+    (folder / "m.param").write_text(text, "utf-8")
+    (folder / "m.bin").write_bytes((path / "model.ncnn.bin").read_bytes())
+    return folder / "m.param"
+
+
+def aligned_anew(net: type[nn.Module], path: Path, folder: Path) -> Alignment:
+    torch.manual_seed(3)
+    specs = (InputSpec("x", (1, 4, 8, 8)),)
+    return align_foreign(rewritten(path, folder), LocalDevice(), net().eval(), None, specs).alignment
+
+
+def test_kinds_and_bounds_decide_where_no_number_reaches_them(exported: Exported, tmp_path: Path) -> None:
+    """In whatever order the file has them: what a layer states of itself is not luck."""
+    path = exported(UnreachedBounds)
+    stated = {"maxpool": "aten.max_pool2d_with_indices", "avgpool": "aten.avg_pool2d"}
+    for alignment in (opened(path)[1], aligned_anew(UnreachedBounds, path, tmp_path)):
+        assert alignment.coverage == 1.0
+        value = {layer.name: alignment.blobs[layer.outputs[0]].value for layer in alignment.layers}
+        for kind in ("htanh", "leakyrelu"):  # numbered as PyTorch runs them
+            one, other = sorted(name for name in value if name.startswith(kind))
+            assert value[one] < value[other]
+        for layer in alignment.layers:
+            if layer.type == "Pooling" and layer.source is not None:
+                assert layer.source.op == stated[layer.name[:7]]
+
+
+def test_what_nothing_decides_is_left_open_with_its_reason(exported: Exported, tmp_path: Path) -> None:
+    path = exported(UnreachedSlopes)
+    graph, alignment = opened(path)
+    for each in (alignment, aligned_anew(UnreachedSlopes, path, tmp_path)):
+        unresolved = [layer for layer in each.layers if not layer.aligned]
+        assert [layer.type for layer in unresolved] == ["PReLU", "PReLU"]
+        for layer in unresolved:
+            assert layer.reason is not None
+            assert "in 'a'" in layer.reason
+            assert "in 'b'" in layer.reason
+    report = edgekit.verify(path)
+    assert report.passed
+    assert report.compared == len(graph.layers) - 2
+    assert {entry.name for entry in report.unmatched} == {layer.name for layer in unresolved}
