@@ -37,6 +37,17 @@ class Call:
     kwargs: Any
     outputs: tuple[int | None, ...]
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The arguments that are one number each, in their order; what is left out has its default."""
+        found = []
+        for place, argument in enumerate(self.func._schema.arguments):
+            default = self.kwargs.get(argument.name, argument.default_value)
+            value = self.args[place] if place < len(self.args) else default
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found.append(float(value))
+        return tuple(found)
+
 
 class TorchReplay:
     """Replays calls of a tape; see `edgekit.runtimes.trace.Replay`."""

@@ -178,7 +178,8 @@ class _Recorder:
         self, func: Any, args: Any, kwargs: Any, refs: tuple[int, ...], outputs: tuple[int | None, ...]
     ) -> None:
         """Put one operation on the tape."""
-        self.calls.append(Call(func, args, kwargs, outputs))
+        call = Call(func, args, kwargs, outputs)
+        self.calls.append(call)
         self.written.note(func, args, kwargs, outputs)
         name = str(func.overloadpacket)
         self.nodes.append(
@@ -189,7 +190,7 @@ class _Recorder:
                 outputs=tuple(value for value in outputs if value is not None),
                 source=self._source(name),
                 call=self.recurrent,
-                numbers=_numbers(func, call_args, call_kwargs),
+                numbers=call.numbers,
             )
         )
 
@@ -305,17 +306,6 @@ def _without_onednn() -> Iterator[None]:
         yield
     finally:
         torch._C._set_mkldnn_enabled(before)
-
-
-def _numbers(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[float, ...]:
-    """The arguments that are one number each, in their order; what is left out has its default."""
-    found = []
-    for place, argument in enumerate(func._schema.arguments):
-        default = kwargs.get(argument.name, argument.default_value)
-        value = args[place] if place < len(args) else default
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            found.append(float(value))
-    return tuple(found)
 
 
 def _numpy(tensor: torch.Tensor) -> Array:
