@@ -2,6 +2,8 @@
 
     python benchmarks/fuzz/campaign.py --count 10000
     python benchmarks/fuzz/campaign.py --seed 4711          one case again, with all that it says
+    python -c "from edgekit.devices.setup.native import build_runner as b; b('host')"
+                                        beforehand: the worker in C++, which reads the app's self-tests
 
 A good answer has exit code 0 (the damage does no harm), 1 or 2 within seconds, says in one line what is
 wrong and in one what to do, and leaves no file behind but a whole result. Every case is made from its seed

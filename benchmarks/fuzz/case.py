@@ -60,8 +60,8 @@ class Hangs(BaseException):
 class Pick:
     """What all processes share: the sound files, a folder to work in, and which subjects to take.
 
-    `runner` is the worker in C++, None where it has not been compiled (`edgekit device setup adb`): the cases
-    that need it are then left out, and every seed stands for another case.
+    `runner` is the worker in C++, None where it has not been compiled: the cases that need it are then left
+    out, and every seed stands for another case.
     """
 
     folder: Path
