@@ -38,6 +38,9 @@ def of_output(state: State, index: int, blob: str, seen: Observation | None) -> 
     values = [
         value for value in _outputs(state, index, sources) if state.trace.values[value].dtype.kind == "f"
     ]
+    if layer.type != "Split":  # each part of what a layer cuts up is another tensor
+        taken = {state.chosen[each].value for each in layer.outputs if each in state.chosen}
+        values = [value for value in values if value not in taken]
     if seen is not None:
         fitting = [value for value in values if state.trace.values[value].size == seen.arrays[0].size]
         # A wrong stride or a lost axis gives another size than any tensor around has.
