@@ -106,7 +106,8 @@ def moved_elsewhere(op: Op, found: Matching, *, on_left: bool) -> bool:
 def _idle(op: Op, found: Matching, *, on_left: bool) -> bool:
     """Whether an operation does nothing at the sizes of the other side, which differ for another reason."""
     theirs, partners = (found.right, found.pairs) if on_left else (found.left, found.back)
-    if op.written and theirs.idle.issuperset(op.written):
+    fed = partners.get(op.inputs[0][0]) if op.inputs else None
+    if op.written and theirs.idle.issuperset((fed, written) for written in op.written):
         return True
     if op.kind != "permute" or op.inputs[0][0] not in partners:
         return False

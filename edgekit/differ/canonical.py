@@ -62,7 +62,7 @@ def _identities(draft: Draft) -> None:
     """Take out pooling, resizing, permuting, cropping, joining and scaling that change nothing."""
     for node in list(draft.nodes.values()):
         if len(node.inputs) == 1 and _is_identity(node, draft.shape(node.inputs[0])):
-            draft.idle += node.layers
+            draft.idle += [(node.inputs[0], layer) for layer in node.layers]
             draft.drop(node)
 
 

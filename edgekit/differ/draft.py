@@ -49,14 +49,15 @@ class Node:
 class Draft:
     """Nodes by id in topological order, and the values that leave the graph.
 
-    `idle` are the layers that were left out because they change nothing, at the sizes that they are fed.
+    `idle` are the layers that were left out because they change nothing, at the sizes that they are fed, each
+    with what it is fed.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[int, Node] = {}
         self.outputs: list[tuple[str, Value]] = []
         self.notes: list[str] = []
-        self.idle: list[int] = []
+        self.idle: list[tuple[Value, int]] = []
         self._next = 0
 
     def add(
@@ -105,6 +106,7 @@ class Draft:
         for node in self.nodes.values():
             node.inputs = [new if value == old else value for value in node.inputs]
         self.outputs = [(name, new if value == old else value) for name, value in self.outputs]
+        self.idle = [(new if value == old else value, layer) for value, layer in self.idle]
 
     def drop(self, node: Node, values: Iterable[Value] | None = None) -> None:
         """Take a node out; its outputs become `values`, by default its first input each."""

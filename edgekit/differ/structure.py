@@ -52,12 +52,13 @@ class Op:
 class Structure:
     """All operations, topologically ordered; `outputs` are the values that leave the network, by name.
 
-    `idle` is what the file says of layers that do nothing at the sizes they are fed, and are left out.
+    `idle` is what the file says of layers that do nothing at the sizes they are fed, and are left out, each
+    with the operation that feeds it.
     """
 
     ops: tuple[Op, ...]
     outputs: tuple[tuple[str, Value], ...] = field(default=())
-    idle: frozenset[Written] = frozenset()
+    idle: frozenset[tuple[int, Written]] = frozenset()
 
     @cached_property
     def readers(self) -> Mapping[int, tuple[int, ...]]:
@@ -151,7 +152,9 @@ def freeze(draft: Draft, names: Names, input_order: Mapping[str, int], walk: Wal
             )
         )
     outputs = tuple((name, (position[node], slot)) for name, (node, slot) in draft.outputs)
-    idle = frozenset(names.written[layer] for layer in draft.idle if layer in names.written)
+    idle = frozenset(
+        (position[fed], names.written[layer]) for (fed, _), layer in draft.idle if fed in position
+    )
     return Structure(tuple(ops), outputs, idle)
 
 

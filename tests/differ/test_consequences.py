@@ -148,3 +148,14 @@ def test_outputs_whose_lines_are_in_another_order(compare: Compare) -> None:
     """Both heads are alike but for what they are fed: the names of the outputs tell them apart."""
     lines = TWO_HEADS.splitlines()
     assert compare(TWO_HEADS, "\n".join([*lines[:2], *lines[6:], *lines[2:6]])).same
+
+
+def test_a_permute_that_is_gone_while_another_does_nothing(compare: Compare) -> None:
+    """On one pixel the second does nothing; the first does, and is written in the same way."""
+    text = (
+        "Input data 0 1 data 0=4 1=4 2=8\nSplit s 1 2 data x y\nPermute p 1 1 x a 0=3\nFlatten f 1 1 a b\n"
+        "Pooling all 1 1 y c 0=0 1=4 2=1 5=1\nReshape r 1 1 c d 0=1 1=1 2=8\nPermute q 1 1 d e 0=3\n"
+        "Flatten g 1 1 e h\nConcat out 2 1 b h out 0=0\n"
+    )
+    other = text.replace("Permute p 1 1 x a 0=3\nFlatten f 1 1 a b", "Flatten f 1 1 x b")
+    assert kinds(compare(text, other)) == [("missing", "Permute", None)]
