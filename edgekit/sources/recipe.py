@@ -177,7 +177,12 @@ def settled(
 
 def _check_without_torch(request: Request) -> None:
     """Find what is wrong before torch is loaded, which takes seconds."""
-    if request.weights.path is not None:
+    kind = request.model.kind if isinstance(request.model, ModelSpec) else SpecKind.OBJECT
+    if request.weights.path is not None and kind not in _HOLD_WEIGHTS:
         check_weights_file(request.weights.path)
-    if isinstance(request.model, ModelSpec) and request.model.kind is SpecKind.ZOO:
+    if isinstance(request.model, ModelSpec) and kind is SpecKind.ZOO:
         zoo_inputs(request.model.text, request.inputs)
+
+
+_HOLD_WEIGHTS = (SpecKind.ONNX, SpecKind.TORCHSCRIPT)
+"""Files that take no other weights, which is what their loaders say."""
