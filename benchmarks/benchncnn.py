@@ -1,12 +1,13 @@
 """Does `edgekit bench` measure what ncnn's own benchncnn measures?
 
     python benchmarks/benchncnn.py BENCHNCNN PARAM --shape 224,224,3 [--threads 1] [--rounds 10] [--loops 200]
+                                   [--weights zero|random]
 
 BENCHNCNN is the program, built from ncnn's source for the instruction sets of this CPU (the wheel picks its
 kernels at run time); PARAM is a .param file and the shape is as benchncnn takes it, width first. Processes
 take turns on the same CPUs. benchncnn reports the least, the greatest and the mean time of its loops: the
 least of all rounds and the median of the rounds' means are compared. Exit code 1 when either differs by more
-than 3 %.
+than 3 %. benchncnn's weights are zeros, and so are ours here; `--weights random` shows what that makes out.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from edgekit.bencher import OpenMp, Pinning, Protocol, bench
+from edgekit.formats import ncnn
+from edgekit.graph import Weight
+from edgekit.ops import weight_layout
 from edgekit.worker.affinity import choose
 
 TOLERANCE = 0.03
@@ -51,11 +56,28 @@ def theirs(program: str, args: argparse.Namespace, cpus: list[int]) -> Round:
     return Round(float(found[1]) / 1e3, float(found[3]) / 1e3)
 
 
-def ours(args: argparse.Namespace, cpus: list[int]) -> Round:
+def with_zeros(param: Path, folder: Path) -> Path:
+    """Write the net into the folder with weights that are all zero."""
+    graph = ncnn.read(param)
+    layers = [
+        replace(
+            layer,
+            weights=tuple(
+                Weight(each.name, np.zeros(each.shape, np.float32), 0 if each.storage == "tagged" else None)
+                for each in weight_layout(layer)
+            ),
+        )
+        for layer in graph.layers
+    ]
+    ncnn.write(replace(graph, layers=tuple(layers)), folder / param.name, folder / f"{param.stem}.bin")
+    return folder / param.name
+
+
+def ours(param: Path, args: argparse.Namespace, cpus: list[int]) -> Round:
     """Run `edgekit bench` once, as many times as benchncnn does."""
     protocol = Protocol("quick", 1, min_runs=args.loops, min_s=0.0, max_s=60.0, warmup_s=0.5)
     report = bench(
-        args.param, threads=(args.threads,), precision="fp32", protocol=protocol, memory=False,
+        param, threads=(args.threads,), precision="fp32", protocol=protocol, memory=False,
         pinning=Pinning(cpus=tuple(cpus)),
     )  # fmt: skip
     latency = report.results[0].latency
@@ -74,12 +96,20 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--loops", type=int, default=200, help="inferences of each process")
+    parser.add_argument("--weights", choices=("zero", "random"), default="zero")
     args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        param = args.param if args.weights == "random" else with_zeros(args.param, Path(folder))
+        return compare(param, args)
+
+
+def compare(param: Path, args: argparse.Namespace) -> int:
+    """Let both take turns, and say whether they agree."""
     cpus = choose(args.threads, {})
     rounds: tuple[list[Round], list[Round]] = ([], [])
     for number in range(args.rounds):
         for turn in (0, 1) if number % 2 == 0 else (1, 0):
-            rounds[turn].append(theirs(args.program, args, cpus) if turn else ours(args, cpus))
+            rounds[turn].append(theirs(args.program, args, cpus) if turn else ours(param, args, cpus))
         print(f"\rround {number + 1} of {args.rounds}", end="", file=sys.stderr)
     print(file=sys.stderr)
     least = [min(each.least_s for each in side) for side in rounds]
