@@ -132,7 +132,10 @@ def _grouped(layer: Layer, weight: Array, result: Array, patches: Array) -> Prod
 
 
 def _deconvolution(layer: Layer, inputs: list[Array], output: Array) -> Products | None:
-    """A convolution with the kernel turned round, over the input with zeros between its numbers."""
+    """A convolution with the kernel turned round, over the input with zeros between its numbers.
+
+    ncnn adds up the channels for each number of the kernel (a matrix product), then these sums.
+    """
     facts = describe(layer)
     weight = _values(layer, "weight_data")
     if weight is None or len(inputs) != 1 or inputs[0].ndim != 3 or output.ndim != 3:
@@ -149,7 +152,8 @@ def _deconvolution(layer: Layer, inputs: list[Array], output: Array) -> Products
     padded = np.pad(wide, ((0, 0), *((each, each + stride[axis]) for axis, each in enumerate(reach))))
     places = strongest(np.abs(output).max(0).reshape(-1), POSITIONS)
     top, left = places // output.shape[2] + pads[0][0], places % output.shape[2] + pads[1][0]
-    return _grouped(layer, weight[..., ::-1, ::-1], output, _patches(padded, top, left, kernel, dilation))
+    found = _grouped(layer, weight[..., ::-1, ::-1], output, _patches(padded, top, left, kernel, dilation))
+    return replace(found, lanes=kernel[0] * kernel[1] if layer.type == "Deconvolution" else 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -57,7 +57,8 @@ def _in_halves(rows: Array, columns: Array, bias: Array, lanes: int) -> Array:
         product = rows[:, :, None, k] * columns[:, None, :, k]  # exact in float32
         totals[k % lanes] = (totals[k % lanes].astype(np.float32) + product).astype(np.float16)
     while len(totals) > 1:
-        totals = [one + other for one, other in zip(totals[::2], totals[1::2], strict=True)]
+        odd = totals[len(totals) // 2 * 2 :]
+        totals = [one + other for one, other in zip(totals[::2], totals[1::2], strict=False)] + odd
     return totals[0].astype(np.float32)
 
 
