@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,14 @@ def plain_facts(layer: Layer) -> Facts:
         facts = dict(describe(layer))
     except FormatError:
         facts = dict(layer.params)
-    return {name: value for name, value in facts.items() if name not in _NO_FACTS}
+    return {name: _plain(value) for name, value in facts.items() if name not in _NO_FACTS}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with the numbers in it rounded: files spell one number in several ways."""
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    return rounded(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
 def rounded(value: float) -> float:

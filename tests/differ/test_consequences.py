@@ -159,3 +159,12 @@ def test_a_permute_that_is_gone_while_another_does_nothing(compare: Compare) -> 
     )
     other = text.replace("Permute p 1 1 x a 0=3\nFlatten f 1 1 a b", "Flatten f 1 1 x b")
     assert kinds(compare(text, other)) == [("missing", "Permute", None)]
+
+
+def test_a_number_that_is_spelled_otherwise(compare: Compare) -> None:
+    text = (
+        "Input data 0 1 data 0=13 1=13 2=255\nYolov3DetectionOutput boxes 1 1 data out 0=80 1=3 2=0.3 3=0.45 "
+        "-23304=6,10.0,14.0,23.0,27.0,37.0,58.0 -23305=3,0,1,2 -23306=1,32.1\n"
+    )
+    other = text.replace("2=0.3 ", "2=3.000000119e-01 ").replace("1,32.1", "1,3.2099998474e+01")
+    assert compare(text, other).same
