@@ -43,7 +43,7 @@ def _layer(
         "blob": layer.blob,
         "shape": format_shape(layer.shape) if layer.shape else "",
         "given": _other_shape(layer),
-        "module": source.module if source else "",
+        "module": words.module(source),
         "op": source.op if source else "",
         "place": words.place(source, folder),
         "label": "unmatched" if layer.status is Status.UNMATCHED else layer.label.value,

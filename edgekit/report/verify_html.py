@@ -121,7 +121,9 @@ def _card(report: VerifyReport, group: tuple[LayerResult, ...], folder: Path | N
     place = words.place(source, folder)
     origin = joined(
         (
-            tag("code", source.module or "(the model itself)") if source else tag("span", "origin unknown"),
+            tag("code", words.module(source) or "(the model itself)")
+            if source
+            else tag("span", "origin unknown"),
             tag("span", source.op, class_="muted") if source else None,
             tag("code", place, class_="place") if place else None,
         )

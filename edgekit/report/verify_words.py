@@ -111,9 +111,16 @@ def origin(source: Source | None, folder: Path | None = None) -> str:
     """Return where a layer comes from: `blocks.0.expand, aten.relu6, net.py:12`."""
     if source is None:
         return "origin unknown"
-    also = f" (and {', '.join(source.also)}, which computes the same)" if source.also else ""
-    parts = [f"{source.module or 'the model itself'}{also}", source.op, place(source, folder)]
+    parts = [module(source) or "the model itself", source.op, place(source, folder)]
     return ", ".join(part for part in parts if part)
+
+
+def module(source: Source | None) -> str:
+    """Return the module of a layer, with the others that compute the same; empty for the model itself."""
+    if source is None or not source.also:
+        return "" if source is None else source.module
+    computes = "computes" if len(source.also) == 1 else "compute"
+    return f"{source.module} (and {', '.join(source.also)}, which {computes} the same)"
 
 
 def place(source: Source | None, folder: Path | None = None) -> str:

@@ -144,6 +144,9 @@ def _bounds(layer: Layer, params: Params, wanted: Array) -> Iterator[Variant]:
     yield changed(layer, {"0": low, "1": high}, f"bounds {low:g} to {high:g} instead of {before}")
 
 
+_WITH_NUMBERS = (2, 3, 6)
+
+
 def _activations(layer: Layer, params: Params, wanted: Array) -> Iterator[Variant]:
     low, high = float(wanted.min()), float(wanted.max())
     tried: tuple[tuple[int, tuple[float, ...]], ...] = (
@@ -168,7 +171,8 @@ def _activations(layer: Layer, params: Params, wanted: Array) -> Iterator[Varian
 
 def _activation(kind: int, numbers: tuple[float, ...]) -> str:
     name = ACTIVATION_NAMES[kind] if 0 <= kind < len(ACTIVATION_NAMES) else str(kind)
-    return name + (f"({', '.join(f'{number:g}' for number in numbers)})" if numbers else "")
+    takes = kind in _WITH_NUMBERS and numbers  # whoever edits a .param may leave those of another behind
+    return name + (f"({', '.join(f'{number:g}' for number in numbers)})" if takes else "")
 
 
 def _windows(layer: Layer, params: Params) -> Iterator[Variant]:
