@@ -38,10 +38,12 @@ _UNREADABLE = [
     "fuse_gqa",
     "fuse_rope",
     "fuse_qkv",
+    "fuse_preceding_mul_into_conv",
 ]
 """Simplifications whose result pnnx misreads (a flattened batch before attention) or does not know.
 
-The last one makes one layer of three, which then has no counterpart in the model.
+The last two leave layers that have no counterpart in the model: one layer is made of three, and the half of a
+GELU goes into the weights of the convolution behind it, so that ncnn gets four layers for one activation.
 """
 _EMBEDDED_LIMIT_BYTES = 2**31 - 2**20
 

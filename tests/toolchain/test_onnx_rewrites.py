@@ -146,3 +146,26 @@ def test_what_has_no_equivalent_is_named(tmp_path: Path) -> None:
     made = model([helper.make_node("CenterCropPad", ["x", "s"], ["y"])], {"s": np.array([1, 4, 4, 4])}, 18)
     with pytest.raises(OnnxExportError, match="CenterCropPad"):
         simplify(made, tmp_path / "model.onnx")
+
+
+def test_the_half_of_a_gelu_stays_out_of_the_weights_behind_it(tmp_path: Path) -> None:
+    """So that pnnx knows the GELU, and every layer has a counterpart in the model."""
+    rng = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Div", ["x", "root"], ["scaled"]),
+        helper.make_node("Erf", ["scaled"], ["bent"]),
+        helper.make_node("Add", ["bent", "one"], ["above"]),
+        helper.make_node("Mul", ["x", "above"], ["doubled"]),
+        helper.make_node("Mul", ["doubled", "half"], ["gelu"]),
+        helper.make_node("Conv", ["gelu", "weight", "bias"], ["y"]),
+    ]
+    constants = {
+        "root": np.float32(2**0.5),
+        "one": np.float32(1),
+        "half": np.float32(0.5),
+        "weight": rng.standard_normal((6, 4, 1, 1)).astype(np.float32),
+        "bias": rng.standard_normal(6).astype(np.float32),
+    }
+    path = tmp_path / "gelu.onnx"
+    simplify(model(nodes, constants), path)
+    assert [node.op_type for node in onnx.load(path).graph.node].count("Mul") == 2
