@@ -101,6 +101,17 @@ def test_the_same_difference_in_many_layers_is_said_once(compare: Compare) -> No
     assert difference.count == 4
 
 
+def test_the_document_says_once_where_things_are(compare: Compare) -> None:
+    """The places of a difference stand beside its sides only where there are several."""
+    (many,) = compare(NET, NET.replace("9=1", "9=3 -23310=2,0.0,6.0")).to_json()["differences"]
+    assert many["count"] == 4
+    assert many["places"][1]["left"] == {"name": "expand", "layer": "expand", "line": None}
+    (one,) = compare(*changed("stride")).to_json()["differences"]
+    assert one["count"] == 1
+    assert "places" not in one
+    assert one["left"]["place"]["layer"] == "stem"
+
+
 def test_severities_are_in_order(compare: Compare) -> None:
     text = NET
     for name in (
