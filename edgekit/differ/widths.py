@@ -74,5 +74,5 @@ def _ratio_of(change: Change) -> Fraction | None:
 
 def _told(change: Change, ratio: Fraction) -> Change:
     wide, side = (ratio, "left") if ratio > 1 else (1 / ratio, "right")
-    impact = f"{change.impact}; the {side} is {float(wide):g} times as wide"
+    impact = f"{change.impact}; the {side} is {float(wide):.3g} times as wide"
     return replace(change, ratio=ratio, impact=impact)
