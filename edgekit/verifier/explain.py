@@ -18,7 +18,9 @@ from edgekit.verifier.remedy import find_remedies
 from edgekit.verifier.run import Artefact
 
 _MOST_EXPLAINED = 16
-_ELEMENTWISE = ("UnaryOp", "BinaryOp")
+_ELEMENTWISE = frozenset(
+    "UnaryOp BinaryOp Sigmoid TanH Swish GELU HardSwish HardSigmoid Mish Softplus ELU SELU Softmax".split()
+)
 _WEIGHTED = ("convolution", "addmm", "mm", "bmm", "linear")
 _NO_FAULT = ("Split", "Input")
 _ARITHMETIC = ("add", "sub", "rsub", "mul", "div", "pow")

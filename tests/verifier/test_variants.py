@@ -3,6 +3,8 @@
 import numpy as np
 
 from edgekit.graph import Layer, Weight
+from edgekit.verifier.attribution import Attribution
+from edgekit.verifier.explain import _why
 from edgekit.verifier.gates import gate_orders
 from edgekit.verifier.variants import variants
 
@@ -48,3 +50,13 @@ def test_gates_that_stand_in_another_order_are_put_right() -> None:
         ]
         assert len(fitting) == 1
         assert fitting[0].endswith(f"instead of {found}")
+
+
+def test_of_an_activation_no_second_one_is_suspected() -> None:
+    seen = "an activation too many: it gives sigmoid of what PyTorch has"  # of tanh, say, near zero
+    found = Attribution("layer_0", 0, seen, (), "it is wrong whichever kernel of ncnn computes it", {})
+    sigmoid, convolution = (Layer(kind, "layer_0", ("a",), ("b",)) for kind in ("Sigmoid", "Convolution"))
+    why = _why(sigmoid, found, None, None)
+    assert why is not None
+    assert "too many" not in why
+    assert "too many" in (_why(convolution, found, None, None) or "")
