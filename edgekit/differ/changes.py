@@ -40,10 +40,12 @@ def _position(change: Change, found: Matching) -> float:
     if change.left is not None:
         return change.left.layers[0]
     assert change.right is not None
-    pending = [change.right.index]
+    pending, seen = [change.right.index], set[int]()
     while pending:
         index = pending.pop(0)
         if index in found.back:
             return found.left.ops[found.back[index]].layers[0] + 0.5
-        pending += [producer for producer, _ in found.right.ops[index].inputs]
+        if index not in seen:
+            seen.add(index)
+            pending += [producer for producer, _ in found.right.ops[index].inputs]
     return -1.0

@@ -27,6 +27,7 @@ from edgekit.differ.sides import Side, opened_sides
 from edgekit.differ.structure import Structure
 from edgekit.differ.ways import best_alignment
 from edgekit.differ.widths import said_once
+from edgekit.errors import UserError
 from edgekit.inspector.rows import summaries, totals
 from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[str], None]
+
+_MOST_LAYERS = 4000
 
 
 def diff(
@@ -51,7 +54,7 @@ def diff(
     so far as both sides have them, and never count as a difference.
 
     Raises:
-        UserError: a side names nothing, or cannot be exported.
+        UserError: a side names nothing, cannot be exported, or has thousands of layers.
         FormatError: a file is damaged.
     """
     step = progress or (lambda _: None)
@@ -82,6 +85,7 @@ def aligned(left: Side, right: Side) -> Aligned:
 
     A side whose files do not tell the shape of an input takes that of the other's.
     """
+    _check_size(left, right)
     drafts = left.draft(), right.draft()
     ports = left.ports(drafts[0]), right.ports(drafts[1])
     partners = match_inputs(*ports)
@@ -98,6 +102,16 @@ def aligned(left: Side, right: Side) -> Aligned:
     differing = (*input_differences(ports, partners), *output_differences(found))
     pairs = {"inputs": input_pairs(ports, partners), "outputs": output_pairs(found)}
     return Aligned(left, right, found, differing, partners, pairs)
+
+
+def _check_size(*sides: Side) -> None:
+    """Refuse what would take minutes: an alignment looks at every pair of layers."""
+    for side in sides:
+        if len(side.opened.graph) > _MOST_LAYERS:
+            raise UserError(
+                f"'{side.name}' has {len(side.opened.graph):,} layers, too many to be compared",
+                "look at it with: edgekit inspect",
+            )
 
 
 def report_of(both: Aligned) -> DiffReport:

@@ -10,6 +10,9 @@ from edgekit.differ.align import Matching, fed_alike
 from edgekit.differ.change import is_weighted
 from edgekit.differ.structure import Op
 
+_FARTHEST = 200
+"""How many operations are looked through: a layer is added beside another, and files can be long."""
+
 
 def slid(found: Matching) -> Matching:
     """Return the alignment with each small operation matched as early as its partner's operands allow."""
@@ -36,7 +39,7 @@ def _slid_left(found: Matching) -> Matching:
 def _equal_below(op: Op, found: Matching) -> Op | None:
     """Return an operation below, reached through unmatched ones, that has the partner which fits `op`."""
     pending, seen = [*found.left.readers[op.index]], set[int]()
-    while pending:
+    while pending and len(seen) < _FARTHEST:
         index = pending.pop(0)
         if index in seen:
             continue

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+import edgekit
 from edgekit.differ import DiffReport, Severity
+from edgekit.errors import UserError
 
 from .conftest import Compare, sections
 
@@ -176,3 +178,10 @@ def test_networks_with_nothing_in_common(compare: Compare) -> None:
     report = compare(NET, "Input x 0 1 x 0=5\nMyLayer m 1 1 x y 0=1")
     assert not report.same
     assert report.matched == 1
+
+
+def test_thousands_of_layers_are_refused_at_once(tmp_path: Path) -> None:
+    chain = "".join(f"ReLU r{number} 1 1 b{number} b{number + 1}\n" for number in range(5000))
+    (tmp_path / "deep.param").write_text(f"7767517\n5001 5001\nInput in 0 1 b0\n{chain}")
+    with pytest.raises(UserError, match="has 5,001 layers, too many to be compared"):
+        edgekit.diff(tmp_path / "deep.param", tmp_path / "deep.param")
