@@ -16,7 +16,7 @@ from edgekit.repairer.masking import Masked, carried_alignment, carried_samples,
 from edgekit.repairer.model import Keep, Trial
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
 from edgekit.verifier.alone import failing_alone
-from edgekit.verifier.limits import Limits, is_above
+from edgekit.verifier.limits import is_above, limits_of
 from edgekit.verifier.run import Artefact
 
 Masks = Mapping[int, Keep]
@@ -41,7 +41,7 @@ class Prober:
         self.outputs = outputs
         self.trials: list[Trial] = []
         self._first = first
-        self._limits = Limits(artefact.graph, alignment, samples, artefact.precision, artefact.stored)
+        self._limits = limits_of(artefact, alignment, samples)
         self._progress = progress
 
     def alone(self, what: str, masks: Masks, indices: Iterable[int]) -> frozenset[int]:

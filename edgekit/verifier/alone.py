@@ -10,7 +10,7 @@ from edgekit.alignment.sample import Sample
 from edgekit.numerics.metrics import Array, compare
 from edgekit.runtimes.ncnn import FP32, PRECISIONS, Case, Feed
 from edgekit.runtimes.survivors import run_survivors
-from edgekit.verifier.limits import Limits, is_above
+from edgekit.verifier.limits import is_above, limits_of
 from edgekit.verifier.run import Artefact
 
 Answer = Mapping[str, Array | None]
@@ -59,7 +59,7 @@ def failing_alone(
     layers = [alignment.layers[index] for index in indices if alignment.layers[index].outputs]
     if not layers:
         return frozenset()
-    limits = Limits(artefact.graph, alignment, samples, artefact.precision, artefact.stored)
+    limits = limits_of(artefact, alignment, samples)
     failing: set[int] = set()
     for number, sample in enumerate(samples):
         options = PRECISIONS[artefact.precision]

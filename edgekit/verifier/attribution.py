@@ -24,7 +24,7 @@ from edgekit.ops.half import BREAK_AT_ZERO
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.verifier.alone import Answer, run_alone
 from edgekit.verifier.diagnosis import diagnose
-from edgekit.verifier.limits import Limits
+from edgekit.verifier.limits import limits_of
 from edgekit.verifier.run import Artefact
 
 _HALF: Mapping[str, bool] = {
@@ -95,9 +95,7 @@ def attribute(
     answers = [
         run_alone(artefact, alignment, sample, layers, trial.options, trial.threads) for trial in trials
     ]
-    limits = [
-        Limits(artefact.graph, alignment, [sample], trial.precision, artefact.stored) for trial in trials
-    ]
+    limits = [limits_of(artefact, alignment, [sample], trial.precision) for trial in trials]
     return tuple(
         _conclude(
             layer,

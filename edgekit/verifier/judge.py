@@ -18,7 +18,7 @@ from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Finding
-from edgekit.verifier.limits import Limits, is_above, is_worthless
+from edgekit.verifier.limits import is_above, is_worthless, limits_of
 from edgekit.verifier.model import (
     Label,
     LayerResult,
@@ -50,7 +50,7 @@ class Judge:
         self.measurements = measurements
         self.precision = artefact.precision
         self._dirty: dict[str, bool] = {}
-        self._limits = Limits(self.graph, alignment, samples, self.precision, artefact.stored)
+        self._limits = limits_of(artefact, alignment, samples)
 
     def layers(self) -> tuple[LayerResult, ...]:
         """Judge every layer in file order."""

@@ -12,6 +12,7 @@ from edgekit.graph import Graph
 from edgekit.numerics.floors import SMALLEST, Sums, floor
 from edgekit.numerics.metrics import Comparison, Finding
 from edgekit.ops.half import takes_winograd
+from edgekit.verifier.run import Artefact
 from edgekit.verifier.storage import narrowest
 from edgekit.verifier.terms import sums_of
 
@@ -21,7 +22,8 @@ NO_LAYERS: Mapping[int, str] = MappingProxyType({})
 class Limits:
     """The floors of `numerics.floors` for one artefact, its samples and a precision.
 
-    `stored` names the precision of layers (by index) whose weights are stored in less than float32.
+    `stored` names the precision of layers (by index) whose weights are stored in less than float32. `on_arm`
+    says that the kernels may be those for ARM, some of which estimate what others divide.
     """
 
     def __init__(
@@ -31,9 +33,12 @@ class Limits:
         samples: Sequence[Sample],
         precision: str,
         stored: Mapping[int, str] = NO_LAYERS,
+        *,
+        on_arm: bool = True,
     ) -> None:
         self.precision = precision
         self.stored = stored
+        self._on_arm = on_arm
         self._graph = graph
         self._alignment = alignment
         self._samples = samples
@@ -64,9 +69,24 @@ class Limits:
         """How an element of a blob is summed."""
         if not self._summed:
             for entry in self._alignment.layers:
-                sums = sums_of(self._graph.layers[entry.index], entry, self._samples[0], self.stored)
+                layer = self._graph.layers[entry.index]
+                sums = sums_of(layer, entry, self._samples[0], self.stored, on_arm=self._on_arm)
                 self._summed.update(dict.fromkeys(entry.outputs, sums))
         return self._summed.get(blob, Sums())
+
+
+def limits_of(
+    artefact: Artefact, alignment: Alignment, samples: Sequence[Sample], precision: str | None = None
+) -> Limits:
+    """Return the limits of an artefact where it runs, in its own precision or another."""
+    return Limits(
+        artefact.graph,
+        alignment,
+        samples,
+        precision or artefact.precision,
+        artefact.stored,
+        on_arm=artefact.on_arm,
+    )
 
 
 def is_above(comparison: Comparison, limit: float, precision: str) -> bool:

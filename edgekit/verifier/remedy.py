@@ -20,7 +20,7 @@ from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Array, compare
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
-from edgekit.verifier.limits import Limits
+from edgekit.verifier.limits import Limits, limits_of
 from edgekit.verifier.refit import refits
 from edgekit.verifier.run import Artefact
 from edgekit.verifier.variant import Variant
@@ -52,7 +52,7 @@ def find_remedies(
     """
     first = list(_trials(artefact, alignment, samples, culprits))
     tensors = _run(artefact, alignment, samples, culprits, first)
-    limits = Limits(artefact.graph, alignment, samples, artefact.precision, artefact.stored)
+    limits = limits_of(artefact, alignment, samples)
     found: dict[int, str] = {}
     _keep_right(found, first, tensors, samples, culprits, limits)
     refitted = list(

@@ -63,7 +63,8 @@ def write_repro(
     with staged_folder(folder, marker="case.json") as staging:
         graph = extract(artefact.graph, entry, sample)
         ncnn.write(graph, staging / "layer.param", staging / "layer.bin")
-        sums = sums_of(artefact.graph.layers[entry.index], entry, sample, artefact.stored)
+        layer = artefact.graph.layers[entry.index]
+        sums = sums_of(layer, entry, sample, artefact.stored, on_arm=artefact.on_arm)
         case = {
             "schema": "edgekit.repro/1",
             "layer": {"index": entry.index, "name": entry.name, "type": entry.type},

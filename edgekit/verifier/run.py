@@ -6,6 +6,7 @@ memory is bounded by the largest blob and not by the net.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,12 @@ class Artefact:
     precision: str = "fp32"
     threads: int = 1
     stored: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def on_arm(self) -> bool:
+        """Whether ncnn's kernels for ARM may run there: anywhere but on this host, where it is no ARM one."""
+        here = self.device.spec == "local"
+        return not here or platform.machine().startswith(("aarch64", "arm"))
 
 
 @dataclass(frozen=True, slots=True)

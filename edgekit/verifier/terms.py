@@ -19,15 +19,18 @@ from edgekit.verifier.storage import narrowest
 _MOST_AVERAGED = 256
 
 
-def sums_of(layer: Layer, entry: LayerAlignment, sample: Sample, stored: Mapping[int, str]) -> Sums:
+def sums_of(
+    layer: Layer, entry: LayerAlignment, sample: Sample, stored: Mapping[int, str], *, on_arm: bool
+) -> Sums:
     """Return how many products are summed, whether ncnn may take a winograd kernel, how weights are stored.
 
-    `stored` is as in `Limits`. A layer that is run from further up than its own inputs runs the weights of
-    others too.
+    `stored` and `on_arm` are as in `Limits`. A layer that is run from further up than its own inputs runs the
+    weights of others too.
     """
     own = entry.anchors == layer.inputs
     weights = stored.get(entry.index, "fp32") if own else narrowest(stored)
-    return Sums(_products(layer, entry, sample), takes_winograd(layer), weights, _is_estimated(layer))
+    estimated = on_arm and _is_estimated(layer)
+    return Sums(_products(layer, entry, sample), takes_winograd(layer), weights, estimated)
 
 
 def _is_estimated(layer: Layer) -> bool:
