@@ -104,7 +104,7 @@ class TorchReplay:
         for index in nodes:
             if index not in self._reads:
                 call = self._calls[index]
-                self._reads[index] = tuple(_refs((call.args, tuple(call.kwargs.values()))))
+                self._reads[index] = tuple(refs_in((call.args, tuple(call.kwargs.values()))))
             last.update(dict.fromkeys(self._reads[index], index))
             last.update({key: index for key in self._calls[index].outputs if key is not None})
         ends: dict[int, list[int]] = {}
@@ -141,13 +141,13 @@ class TorchReplay:
                 values[key] = leaf.double() if wide and leaf.dtype in _NARROW else leaf
 
 
-def _refs(item: Any) -> Iterator[int]:
+def refs_in(item: Any) -> Iterator[int]:
     """Yield the values that recorded arguments stand for."""
     if isinstance(item, Ref):
         yield item.value
     elif isinstance(item, list | tuple):
         for each in item:
-            yield from _refs(each)
+            yield from refs_in(each)
 
 
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)

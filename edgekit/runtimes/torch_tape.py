@@ -25,7 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from edgekit.runtimes.source_path import shown_path
 from edgekit.runtimes.torch_parts import PARTS
-from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay
+from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay, refs_in
 from edgekit.runtimes.torch_written import WrittenParts
 from edgekit.runtimes.trace import Array, Node, Source, Trace
 
@@ -164,15 +164,19 @@ class _Recorder:
         if handed_on and all(value is None for value in outputs):
             return  # it only handed on what it got
         parts = PARTS.get(func)
-        if parts is not None:
-            first, func = parts
-            middle = self._adopt(first(*(pytree.tree_map_only(Ref, self._tensor, call_args))))
-            self._record(first, call_args, {}, refs, (middle,))
-            call_args, call_kwargs, refs = (Ref(middle),), {}, (middle,)
+        last = None if parts is None else parts(self._do, *call_args, **call_kwargs)
+        if last is not None:
+            func, call_args = last
+            call_kwargs, refs = {}, tuple(refs_in(call_args))
         self._record(func, call_args, call_kwargs, refs, outputs)
 
-    def _tensor(self, ref: Ref) -> torch.Tensor:
-        return self.tensors[ref.value]
+    def _do(self, func: Any, *args: Any) -> Any:
+        """Execute a part of an operation and put it on the tape; returns a `Ref` for each of its tensors."""
+        result = func(*pytree.tree_map_only(Ref, lambda ref: self.tensors[ref.value], args))
+        made = pytree.tree_map(lambda tensor: Ref(self._adopt(tensor)), result)
+        outputs = tuple(ref.value for ref in pytree.tree_leaves(made))
+        self._record(func, args, {}, tuple(refs_in(args)), outputs)
+        return made
 
     def _record(
         self, func: Any, args: Any, kwargs: Any, refs: tuple[int, ...], outputs: tuple[int | None, ...]

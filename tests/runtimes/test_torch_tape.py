@@ -1,5 +1,6 @@
 """The tape shows what depends on what, in-place operations included."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -17,6 +18,11 @@ class PartsWritten(nn.Module):
         return part.relu()
 
 
+class InverseRoot(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.rsqrt(x.abs())
+
+
 def test_a_part_that_was_written_in_place_depends_on_what_was_written_alone() -> None:
     torch.manual_seed(0)
     x = torch.randn(1, 3, 4)
@@ -30,12 +36,27 @@ def test_a_part_that_was_written_in_place_depends_on_what_was_written_alone() ->
     torch.testing.assert_close(torch.from_numpy(trace.values[trace.outputs["out0"]]), module(x))
 
 
-def test_a_log_softmax_is_a_softmax_and_its_logarithm() -> None:
+GELU = ["pow", "mul", "mul", "add", "mul", "tanh", "add", "mul", "mul"]
+TAKEN_APART = [
+    (nn.LogSoftmax(1), ["_softmax", "log"]),
+    (nn.GELU("tanh"), GELU),
+    (nn.GELU(), ["gelu"]),
+    (nn.GLU(1), ["chunk", "sigmoid", "mul"]),
+    (InverseRoot(), ["abs", "sqrt", "reciprocal"]),
+]
+
+
+@pytest.mark.parametrize(("module", "ops"), TAKEN_APART, ids=lambda each: type(each).__name__)
+def test_what_ncnn_computes_in_several_layers_is_written_as_its_parts(
+    module: nn.Module, ops: list[str]
+) -> None:
     torch.manual_seed(0)
-    x = 40 * torch.randn(1, 3, 4)
-    trace = record(nn.LogSoftmax(1), {"x": x})
-    softmax, logarithm = trace.nodes
-    assert (softmax.op, logarithm.op) == ("aten._softmax", "aten.log")
-    assert logarithm.inputs == softmax.outputs
-    result = torch.from_numpy(trace.values[trace.outputs["out0"]])
-    torch.testing.assert_close(result, torch.log_softmax(x, 1), rtol=0, atol=0)
+    x = 4 * torch.randn(1, 6, 4)
+    trace = record(module, {"x": x})
+    assert [node.op.removeprefix("aten.") for node in trace.nodes] == ops
+    result = trace.outputs["out0"]
+    torch.testing.assert_close(torch.from_numpy(trace.values[result]), module(x), rtol=0, atol=0)
+    assert trace.replay is not None
+    nodes = [node.index for node in trace.nodes]
+    again = trace.replay.run(nodes, {trace.inputs["x"]: x.numpy()}, [result], None)[result]
+    torch.testing.assert_close(torch.from_numpy(again), module(x.double()), rtol=1e-6, atol=1e-6)
