@@ -6,7 +6,7 @@ The result on the tape stays what the operation itself gave; only what lies on t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -45,10 +45,24 @@ def _gelu(do: Do, x: Any, *, approximate: str = "none") -> Last | None:
     return _aten.mul.Tensor, (doubled, 0.5)
 
 
+def _roll(do: Do, x: Any, shifts: Sequence[int], dims: Sequence[int] = ()) -> Last | None:
+    """One axis after the other, each as its end in front of its start."""
+    if not dims or not all(shifts):
+        return None
+    for shift, dim in zip(shifts[:-1], dims[:-1], strict=True):
+        x = do(_aten.cat.default, _swapped(do, x, shift, dim), dim)
+    return _aten.cat.default, (_swapped(do, x, shifts[-1], dims[-1]), dims[-1])
+
+
+def _swapped(do: Do, x: Any, shift: int, dim: int) -> list[Any]:
+    return [do(_aten.slice.Tensor, x, dim, -shift, None), do(_aten.slice.Tensor, x, dim, 0, -shift)]
+
+
 PARTS: dict[Any, Callable[..., Last | None]] = {
     _aten._log_softmax.default: _log_softmax,
     _aten.rsqrt.default: _rsqrt,
     _aten.glu.default: _glu,
     _aten.gelu.default: _gelu,
+    _aten.roll.default: _roll,
 }
 """Operation -> how it is taken apart, given its own arguments; None where it stays what it is."""

@@ -23,6 +23,11 @@ class InverseRoot(nn.Module):
         return torch.rsqrt(x.abs())
 
 
+class Ring(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.roll(x, (-2, 1), (1, 2))
+
+
 def test_a_part_that_was_written_in_place_depends_on_what_was_written_alone() -> None:
     torch.manual_seed(0)
     x = torch.randn(1, 3, 4)
@@ -42,6 +47,7 @@ TAKEN_APART = [
     (nn.GELU("tanh"), GELU),
     (nn.GELU(), ["gelu"]),
     (nn.GLU(1), ["chunk", "sigmoid", "mul"]),
+    (Ring(), ["slice", "slice", "cat"] * 2),
     (InverseRoot(), ["abs", "sqrt", "reciprocal"]),
 ]
 
