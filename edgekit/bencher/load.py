@@ -27,7 +27,7 @@ from edgekit.bencher.result import (
 )
 from edgekit.bencher.roofline import Peaks
 from edgekit.bencher.settings import CERTIFIED, EMULATED, QUICK, Protocol
-from edgekit.bencher.validity import caveats_of, drift_caveats, judge
+from edgekit.bencher.validity import caveats_of, drift_caveats, emulation_caveats, judge
 from edgekit.decode import decode
 from edgekit.devices import DeviceInfo
 from edgekit.errors import FormatError
@@ -80,7 +80,7 @@ def _report(document: Mapping[str, Any]) -> BenchReport:
         results=results,
         comparisons=decode(tuple[Comparison, ...], comparisons, "comparisons"),
         ratios=decode(tuple[Ratio, ...], document["ratios"], "ratios"),
-        against=document["against"],
+        against=None if document["against"] is None else decode(str, document["against"], "against"),
         interrupted=decode(bool, document["interrupted"], "interrupted"),
         peaks=decode(tuple[Peaks, ...], document["peaks"], "peaks"),
     )
@@ -95,7 +95,7 @@ def _result(
         raise ValueError(f"{where} has times from an emulated device")
     if not device.emulated and latency is None:
         raise ValueError(f"{where} has no times, though the device is not emulated")
-    if plain["validity"]["grade"] is None and latency is not None:
+    if plain["validity"]["grade"] is None and not plain["validity"]["warnings"]:
         plain["validity"] = schema.to_json(_judged(plain, latency, protocol))
     return replace(decode(Result, {**plain, "latency": None}, where), latency=latency)
 
@@ -116,8 +116,10 @@ def _latency(entry: Mapping[str, Any] | None, where: str, seed: int) -> Latency 
     return latency
 
 
-def _judged(entry: Mapping[str, Any], latency: Latency, protocol: Protocol) -> Validity:
+def _judged(entry: Mapping[str, Any], latency: Latency | None, protocol: Protocol) -> Validity:
     """Give the grade that `edgekit bench` would have given."""
+    if latency is None:
+        return judge(emulation_caveats(None, entry["memory"] is not None), timed=False)
     messages = [_message(entry["conditions"], each) for each in entry["conditions"]["rounds"]]
     caveats = caveats_of(latency, protocol, messages, int(entry["threads"]))
     return judge(caveats + drift_caveats(_drift(latency.by_round())))

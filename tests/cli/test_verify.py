@@ -61,7 +61,7 @@ def test_json_on_stdout_is_all_that_stdout_holds(broken: Path, capsys: pytest.Ca
     layer = document["layers"][-1]
     assert (layer["status"], layer["label"]) == ("fail", "created")
     assert layer["isolated"]["max_abs"] > layer["floor"]
-    assert layer["source"].keys() == {"module", "op", "file", "line"}
+    assert layer["source"].keys() == {"module", "op", "file", "line", "also"}
     assert "histogram" not in layer
 
 
