@@ -83,7 +83,7 @@ def _project(folder: Path) -> Path:
 
 
 def _name(path: Path) -> str:
-    return path.resolve().name
+    return Path(os.path.realpath(path)).name  # `resolve` gives up at links in a circle
 
 
 def _pack(name: str, bundle: Bundle, staging: Path, progress: Progress) -> PackedBundle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import random
 import sys
 import traceback
@@ -48,7 +49,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def _import_file(path: Path) -> ModuleType:
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     if any("\udc80" <= letter <= "\udcff" for letter in str(path)):  # TorchScript cannot name it as a source
         raise UserError(
             f"'{path}' has a name that this locale cannot read", "rename it, or set LC_ALL=C.UTF-8"

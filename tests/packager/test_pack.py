@@ -149,3 +149,10 @@ def test_mistakes(
     assert said in first
     assert second == "  remedy: " + remedy
     assert not (app / "app" / "src").exists()
+
+
+def test_a_link_to_itself_is_no_bundle(app: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert main(["android", str(loop), "--app", str(app)]) == 2
+    assert "no bundle at" in capsys.readouterr().err
