@@ -32,10 +32,12 @@ def checked_structure(
     """
     graph, refusal = _structure(run)
 
-    def sources(op: str) -> tuple[Source, ...]:
-        return pending.sources(op) or structure.tape_sources(reference.traces[0], op)
+    trace = reference.traces[0]
 
-    ledger.demand(structure.converter_findings(run, graph, sources, route))
+    def sources(op: str) -> tuple[Source, ...]:
+        return pending.sources(op) or structure.tape_sources(trace, op)
+
+    ledger.demand(structure.converter_findings(run, graph, sources, route, trace))
     if graph is None:
         ledger.demand([structure.unreadable(refusal, sources, route)])
     assert graph is not None

@@ -17,18 +17,23 @@ SourceFinder = Callable[[str], tuple[Source, ...]]
 """From an operator type of pnnx (`torch.fft_rfft`) to where it stands in the user's code."""
 
 
-def converter_findings(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route: str) -> list[Finding]:
+def converter_findings(
+    run: PnnxRun, graph: Graph | None, sources: SourceFinder, route: str, trace: Trace | None = None
+) -> list[Finding]:
     """Return what the converter's exit, its log and the layer types of its result say against it.
 
-    `graph` is the structure that it wrote, None where that cannot be read.
+    `graph` is the structure that it wrote, None where that cannot be read; `trace` a run of the model,
+    in which the shapes of its views are looked up.
     """
-    found = [*_unconverted(run, graph, sources, route), *_other_failures(run, sources, route)]
+    found = [*_unconverted(run, graph, sources, route, trace), *_other_failures(run, sources, route)]
     if not found and (run.status != 0 or not run.produced):
         found.append(_failed(run, route))
     return found
 
 
-def _unconverted(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route: str) -> Iterator[Finding]:
+def _unconverted(
+    run: PnnxRun, graph: Graph | None, sources: SourceFinder, route: str, trace: Trace | None
+) -> Iterator[Finding]:
     """Operators without a counterpart in ncnn, named by the log, by the written layers, or by both."""
     operators = {line.op: line.detail for line in run.failures if line.op is not None}
     for layer in graph or ():
@@ -48,16 +53,44 @@ def _unconverted(run: PnnxRun, graph: Graph | None, sources: SourceFinder, route
             places = tuple(place for each in ops for place in sources(f"aten::{each}"))
             message = f"the expression '{formula}' has no counterpart in ncnn"
             yield Finding(FindingKind.UNKNOWN_LAYER, message, remedies.for_op(op, formula, route), places)
+        elif remedies.short(op).lower() in _VIEWS and any(map(_TOO_MANY_AXES.search, run.warnings)):
+            # pnnx leaves a view of too many axes as it was
+            message = (
+                f"a '{op}' makes or reads a tensor of more axes than ncnn has, which is four and a batch"
+            )
+            places = (trace and _wide_views(run, op, trace)) or sources(op)
+            yield Finding(FindingKind.UNKNOWN_LAYER, message, remedies.FEWER_AXES, places)
         else:
-            yield _unknown(op, detail, sources(op), run, route)
+            yield _unknown(op, detail, sources(op), route)
 
 
-def _unknown(op: str, detail: str | None, places: tuple[Source, ...], run: PnnxRun, route: str) -> Finding:
-    """An operator without a counterpart, or a view of too many axes, which pnnx leaves as it was."""
-    ranks = [each for each in run.warnings if _TOO_MANY_AXES.search(each)]
-    if remedies.short(op).lower() in _VIEWS and ranks:
-        message = f"a '{op}' makes or reads a tensor of more axes than ncnn has, which is four and a batch"
-        return Finding(FindingKind.UNKNOWN_LAYER, message, remedies.FEWER_AXES, places)
+def _wide_views(run: PnnxRun, op: str, trace: Trace) -> tuple[Source, ...]:
+    """Where a tensor is made that has a shape which the converter refused, or failing that too many axes."""
+    details = (line.detail or "" for line in run.failures if line.op == op)
+    refused = {tuple(map(int, match[1].split(","))) for match in map(_SHAPE.search, details) if match}
+    wide = [
+        (trace.values[value].shape, node.source)
+        for node in trace.nodes
+        if remedies.short(node.op.replace(".", "::", 1)).strip("_").lower() in _VIEWS
+        for value in node.outputs
+        if trace.values[value].ndim > _HIGHEST_RANK
+    ]
+    exact = [source for shape, source in wide if any(_is_shape(shape, each) for each in refused)]
+    return tuple(dict.fromkeys(exact or [source for _, source in wide]))
+
+
+def _is_shape(shape: tuple[int, ...], given: tuple[int, ...]) -> bool:
+    """Whether a shape is the given one, in which -1 is any size."""
+    return len(shape) == len(given) and all(b in (a, -1) for a, b in zip(shape, given, strict=True))
+
+
+_TOO_MANY = "more axes than ncnn has, which is four and a batch"
+_SHAPE = re.compile(r"shape=\((-?\d+(?:,-?\d+)*)\)")
+_HIGHEST_RANK = 4
+
+
+def _unknown(op: str, detail: str | None, places: tuple[Source, ...], route: str) -> Finding:
+    """An operator without a counterpart."""
     message = f"'{op}' has no counterpart in ncnn"
     if route == "onnx" and not places:
         message = f"ONNX spells an operation of the model with '{op}', which has no counterpart in ncnn"

@@ -8,7 +8,8 @@ can be cut or reshaped out of the tensor that it started from.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,6 +81,11 @@ class HighRankView:
             result = result.reshape([math.prod(block) for block in step.cut(merged)]).permute(step.order)
             merged = step.applied(merged)
         return result.reshape(tuple(sizes))
+
+    @property
+    def only_leads(self) -> bool:
+        """Whether it is the base with an axis of size 1 in front: windows of a batch of one image."""
+        return self.order == tuple(range(len(self.order))) and self.sizes == (1, *self.base_sizes)
 
     @property
     def _fits_ncnn(self) -> bool:
@@ -203,6 +209,28 @@ def _squeeze(state: State, x: torch.Tensor, dim: int | None = None) -> Any:
     return NotImplemented if parts is None or parts[0] is None else Noted(parts[0], known.text)
 
 
+def _between(function: Callable[..., torch.Tensor]) -> Rule:
+    """Reckon with what a view of windows was made of, where all that it has more is an axis of size 1."""
+
+    def rule(state: State, x: Any, other: Any, **kwargs: Any) -> Any:
+        known = state.views.get(id(x))
+        if known is None or not known.only_leads or kwargs:
+            return NotImplemented
+        if isinstance(other, torch.Tensor):
+            sizes = sizes_of(other)
+            if len(sizes) == len(known.sizes) and sizes[0] == 1:
+                with nullcontext() if state.is_live(other) else untraced():
+                    other = other.squeeze(0)
+            if torch.broadcast_shapes(known.base_sizes, sizes[-other.dim() :]) != known.base_sizes:
+                return NotImplemented
+        base = function(known.base, other)
+        result = base.reshape(known.given)
+        state.views[id(result)] = replace(known, base=base)
+        return Noted(result, known.text)
+
+    return rule
+
+
 _TEXT = HighRankView.text
 RULES: dict[Any, tuple[str, Rule]] = {
     torch.Tensor.reshape: (_TEXT, _reshape),
@@ -219,4 +247,6 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.unbind: (_TEXT, _unbind),
     torch.Tensor.squeeze: (_TEXT, _squeeze),
     torch.squeeze: (_TEXT, _squeeze),
+    **{each: (_TEXT, _between(each)) for each in (torch.add, torch.Tensor.add, torch.Tensor.__add__)},
+    **{each: (_TEXT, _between(each)) for each in (torch.mul, torch.Tensor.mul, torch.Tensor.__mul__)},
 }

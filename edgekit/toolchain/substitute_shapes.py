@@ -64,6 +64,15 @@ def _repeat(state: State, x: torch.Tensor, *counts: Any) -> Any:
     return x
 
 
+def _roll(state: State, x: torch.Tensor, shifts: Any, dims: Any = None) -> Any:
+    """Roll one axis after the other: pnnx cuts both at once, in parts that PyTorch has not."""
+    if dims is None or isinstance(dims, int) or len(dims) < 2:
+        return NotImplemented
+    for shift, dim in zip(shifts, dims, strict=True):
+        x = torch.roll(x, shift, dim) if shift else x
+    return x
+
+
 def adaptive_pool(state: State, x: torch.Tensor, output_size: Any) -> Any:
     """Multiply by one matrix of means for the rows and one for the columns: ONNX has equal windows only."""
     wanted = [output_size] * 2 if isinstance(output_size, int) else list(output_size)
@@ -121,6 +130,7 @@ def _pool(function: Callable[..., Any]) -> Rule:
     return rule
 
 
+_ROLL = "rolled one axis after the other"
 _POOL = "gave a pooling the size of its window as numbers"
 _REPEAT = "wrote repeat_interleave as a resize or a product with ones"
 _SHUFFLE = "wrote the channel shuffle as reshape and transpose"
@@ -134,6 +144,8 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.Tensor.repeat: ("wrote repeat as a product with ones", _repeat),
     F.adaptive_avg_pool2d: ("wrote adaptive pooling as products with matrices of means", adaptive_pool),
     **{each: (_POOL, _pool(each)) for each in (F.avg_pool2d, F.max_pool2d, F.avg_pool1d, F.max_pool1d)},
+    torch.roll: (_ROLL, _roll),
+    torch.Tensor.roll: (_ROLL, _roll),
     F.affine_grid: ("wrote affine_grid as a product with a fixed grid", _affine_grid),
     torch.repeat_interleave: (_REPEAT, _repeat_interleave),
     torch.Tensor.repeat_interleave: (_REPEAT, _repeat_interleave),

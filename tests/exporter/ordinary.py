@@ -157,6 +157,27 @@ class Windows(nn.Module):
         return self.reduce(torch.cat(parts, -1))
 
 
+class ShiftedWindows(nn.Module):
+    """Attention in windows of 4 by 4, shifted in a ring, with bias and mask, as in a Swin block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.qkv, self.last = nn.Conv2d(4, 8, 1), nn.Linear(8, 24), nn.Linear(8, 8)
+        self.bias = nn.Parameter(torch.randn(1, 2, 16, 16))
+        self.register_buffer("mask", -100.0 * (torch.rand(4, 16, 16) > 0.7))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.roll(self.embed(x).permute(0, 2, 3, 1), shifts=(-2, -2), dims=(1, 2))
+        parts = x.view(1, 2, 4, 2, 4, 8).permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, 16, 8)
+        q, k, v = self.qkv(parts).reshape(-1, 16, 3, 2, 4).permute(2, 0, 3, 1, 4)
+        scores = (q * 0.5) @ k.transpose(-2, -1) + self.bias
+        scores = scores.view(-1, 4, 2, 16, 16) + self.mask.unsqueeze(1).unsqueeze(0)
+        y = scores.view(-1, 2, 16, 16).softmax(-1) @ v
+        y = self.last(y.transpose(1, 2).reshape(-1, 16, 8)).view(1, 2, 2, 4, 4, 8)
+        y = y.permute(0, 1, 3, 2, 4, 5).contiguous().view(1, 8, 8, 8)
+        return torch.roll(y, shifts=(2, 2), dims=(1, 2))
+
+
 class Siamese(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -249,6 +270,7 @@ class HalfInside(nn.Module):
 
 class ManyAxes(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.flatten(2).view(1, 4, 8, 8).sigmoid()
         return x.view(1, 2, 2, 2, 4, 8).permute(0, 2, 4, 1, 3, 5).relu()
 
 

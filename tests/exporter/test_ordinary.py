@@ -21,6 +21,7 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.Causal: {"x": (1, 5, 16)},
     ordinary.Grid: IMAGE,
     ordinary.Windows: IMAGE,
+    ordinary.ShiftedWindows: IMAGE,
     ordinary.Siamese: {"left": (1, 4, 8, 8), "right": (1, 4, 8, 8)},
     ordinary.ScriptedFunction: IMAGE,
     ordinary.ScriptedPart: IMAGE,
@@ -50,10 +51,14 @@ def test_an_encoder_on_ids(route: str, tmp_path: Path) -> None:
     assert edgekit.verify(tmp_path / "net").passed
 
 
-def test_a_view_of_too_many_axes_is_called_that(tmp_path: Path) -> None:
+@pytest.mark.parametrize("route", ["pnnx", "onnx"])
+def test_a_view_of_too_many_axes_is_called_that(route: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="more axes than ncnn has") as caught:
-        edgekit.export(ordinary.ManyAxes(), tmp_path / "net", inputs=IMAGE)
+        edgekit.export(ordinary.ManyAxes(), tmp_path / "net", inputs=IMAGE, route=route)
     assert caught.value.remedy is not None and "merge axes" in caught.value.remedy
+    lines = Path(ordinary.__file__).read_text().splitlines()
+    (place,) = caught.value.findings[0].sources  # not the views of four axes before it
+    assert place.line is not None and "x.view(1, 2, 2, 2, 4, 8)" in lines[place.line - 1]
 
 
 def test_a_part_that_is_assigned_to_goes_by_one_route_and_is_placed_by_the_other(tmp_path: Path) -> None:

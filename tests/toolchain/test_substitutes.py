@@ -47,6 +47,11 @@ CASES: dict[str, Callable[[torch.Tensor], Any]] = {
     "nearest by scale": lambda x: F.interpolate(x, scale_factor=(1.7, 0.37)),
     "nearest exact": lambda x: F.interpolate(x, scale_factor=1.7, mode="nearest-exact"),
     "nearest exact line": lambda x: F.interpolate(x[0], 11, mode="nearest-exact"),
+    "roll": lambda x: torch.roll(x, (-2, 0, 1), (2, 1, 3)) - x.roll((1, 3), (1, 2)),
+    "masked windows": lambda x: (x.view(4, 2, 4, 6).view(1, 4, 2, 4, 6) + torch.ones(1, 4, 1, 4, 6)).flatten(
+        0, 1
+    ),
+    "scaled windows": lambda x: (x.view(4, 2, 4, 6).view(-1, 4, 2, 4, 6) * 2.0).view(-1, 2, 4, 6),
     "patches": lambda x: x.view(1, 4, 4, 2, 3, 2).permute(0, 2, 4, 3, 5, 1).reshape(1, 12, 16),
     "windows": lambda x: x.view(1, 4, 2, 4, 3, 2).permute(0, 1, 2, 4, 3, 5).contiguous().view(-1, 8, 4),
 }
@@ -78,6 +83,9 @@ LEFT_ALONE: dict[str, Callable[[torch.Tensor], Any]] = {
     "live mask": lambda x: x.masked_fill(x > 0, 0.0),
     "live where": lambda x: torch.where(x > 0, x, 0.0),
     "channel shuffle": lambda x: x.view(1, 2, 2, 8, 6).transpose(1, 2).reshape(1, 4, 8, 6),
+    "windows more than there were": lambda x: (
+        x.view(4, 2, 4, 6).view(1, 4, 2, 4, 6) + torch.ones(2, 1, 1, 1, 1)
+    ),
     "constant variance": lambda x: x + torch.ones(3).var(),
 }
 
