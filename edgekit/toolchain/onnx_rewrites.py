@@ -63,11 +63,20 @@ def _single_sum(graph: OnnxGraph, node: Any) -> list[Any] | None:
 
 def _chained_extremes(graph: OnnxGraph, node: Any) -> list[Any] | None:
     """ReduceMax over several axes is one ReduceMax for each, the last axis first."""
-    if node.op_type not in _SINGLE_AXIS:
-        return None
-    axes = graph.axes(node)
-    if axes is None or len(axes) < 2:
-        return None
+    axes = graph.axes(node) if node.op_type in _SINGLE_AXIS else None
+    return None if axes is None or len(axes) < 2 else _chained(graph, node, axes)
+
+
+def _chained_means(graph: OnnxGraph, node: Any) -> list[Any] | None:
+    """ReduceMean over channels and more is one ReduceMean for each axis, the last axis first.
+
+    What is divided by a deviation from such a mean pnnx takes for a LayerNorm, which ncnn has for rows alone.
+    """
+    axes = graph.axes(node) if node.op_type == "ReduceMean" else None
+    return None if axes is None or len(axes) < 2 or axes[0] != 1 else _chained(graph, node, axes)
+
+
+def _chained(graph: OnnxGraph, node: Any, axes: Sequence[int]) -> list[Any]:
     keep = graph.attribute(node, "keepdims", 1)
     nodes, current = [], node.input[0]
     for number, axis in enumerate(reversed(axes)):
@@ -202,6 +211,7 @@ _RULES: tuple[tuple[str, Callable[[OnnxGraph, Any], list[Any] | None]], ...] = (
     ("wrote x * x as x ** 2, x + x as x * 2", _same_operand),
     ("wrote a sum over one axis as the mean times the size", _single_sum),
     ("wrote a maximum over several axes as one after the other", _chained_extremes),
+    ("wrote a mean over several axes as one after the other", _chained_means),
     ("wrote indexing at fixed places as slices", _gather),
     ("lengthened a table of fewer than ten embeddings by rows of zeros", _short_table),
     ("told a split into equal parts how large they are", _split_sizes),

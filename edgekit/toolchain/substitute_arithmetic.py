@@ -266,10 +266,17 @@ def _extreme(function: Callable[..., torch.Tensor]) -> Rule:
     return rule
 
 
+def _mean(state: State, x: torch.Tensor, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> Any:
+    """Take it over one axis after the other where channels are among several, as ONNX will have it."""
+    axes = dims_of(x, dim)
+    return NotImplemented if kwargs or axes[:1] != [1] else _extreme(torch.mean)(state, x, axes, keepdim)
+
+
 _NEGATIONS: tuple[Any, ...] = (torch.neg, torch.negative, torch.Tensor.neg, torch.Tensor.negative)
 _SPREAD = "wrote the variance as the mean of squared differences"
 _POWER = "wrote a power as multiplications"
 _EXTREME = "wrote a maximum over several axes as one after the other"
+_MEAN = "wrote a mean over several axes as one after the other"
 _MASK = "wrote a constant mask as arithmetic"
 RULES: dict[Any, tuple[str, Rule]] = {
     torch.var: (_SPREAD, _variance),
@@ -292,6 +299,7 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.Tensor.type_as: ("", _type_as),
     **dict.fromkeys((torch.amax, torch.Tensor.amax), (_EXTREME, _extreme(torch.amax))),
     **dict.fromkeys((torch.amin, torch.Tensor.amin), (_EXTREME, _extreme(torch.amin))),
+    **dict.fromkeys((torch.mean, torch.Tensor.mean), (_MEAN, _mean)),
     F.softsign: ("wrote softsign as a division", _softsign),
     F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
     F.softmin: ("wrote softmin as a softmax", _softmin),

@@ -178,6 +178,21 @@ class ShiftedWindows(nn.Module):
         return torch.roll(y, shifts=(2, 2), dims=(1, 2))
 
 
+class GlobalNorm(nn.Module):
+    """A normalisation over channels and time at once, as in Conv-TasNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv1d(4, 8, 3), nn.Conv1d(8, 4, 1)
+        self.scale, self.shift = nn.Parameter(torch.rand(1, 8, 1)), nn.Parameter(torch.rand(1, 8, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.first(x)
+        centred = y - y.mean(dim=(1, 2), keepdim=True)
+        variance = centred.pow(2).mean(dim=(1, 2), keepdim=True)
+        return self.last(self.scale * (centred / (variance + 1e-8).sqrt()) + self.shift)
+
+
 class Siamese(nn.Module):
     def __init__(self) -> None:
         super().__init__()
