@@ -99,7 +99,9 @@ def _unknown(op: str, detail: str | None, places: tuple[Source, ...], route: str
 
 
 _TOO_MANY_AXES = re.compile(r"exceeds ncnn physical rank|\b[5-9]-rank tensor")
-_VIEWS = frozenset("reshape view permute transpose flatten unflatten expand select slice unbind".split())
+_VIEWS = frozenset(
+    "reshape view permute transpose flatten unflatten expand select slice unbind unsqueeze".split()
+)
 
 
 def _other_failures(run: PnnxRun, sources: SourceFinder, route: str) -> Iterator[Finding]:

@@ -289,6 +289,20 @@ class ManyAxes(nn.Module):
         return x.view(1, 2, 2, 2, 4, 8).permute(0, 2, 4, 1, 3, 5).relu()
 
 
+class Involution(nn.Module):
+    """Each place has a kernel of its own, for two groups of channels; `plane` is how its axes are written."""
+
+    def __init__(self, *plane: int) -> None:
+        super().__init__()
+        self.plane = plane
+        self.kernels, self.unfold = nn.Conv2d(4, 18, 1), nn.Unfold(3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kernels = self.kernels(x).view(1, 2, 9, *self.plane).unsqueeze(2)
+        patches = self.unfold(x).view(1, 2, 2, 9, *self.plane)
+        return (kernels * patches).sum(3).view(1, 4, 8, 8)
+
+
 class PartWritten(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x.clone()

@@ -62,6 +62,15 @@ def test_a_view_of_too_many_axes_is_called_that(route: str, tmp_path: Path) -> N
     assert place.line is not None and "x.view(1, 2, 2, 2, 4, 8)" in lines[place.line - 1]
 
 
+def test_a_product_of_too_many_axes_is_named_and_merging_them_helps(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="more axes than ncnn has") as caught:
+        edgekit.export(ordinary.Involution(8, 8), tmp_path / "net", inputs=IMAGE)
+    lines = Path(ordinary.__file__).read_text().splitlines()
+    places = [lines[each.line - 1] for each in caught.value.findings[0].sources if each.line]
+    assert [each.split()[0] for each in places] == ["kernels", "patches"]
+    edgekit.export(ordinary.Involution(64), tmp_path / "net", inputs=IMAGE)
+
+
 def test_a_part_that_is_assigned_to_goes_by_one_route_and_is_placed_by_the_other(tmp_path: Path) -> None:
     edgekit.export(ordinary.PartWritten(), tmp_path / "net", inputs=IMAGE)
     with pytest.raises(ExportError, match="ScatterND") as caught:
