@@ -57,13 +57,15 @@ class LocalDevice:
     def ahead(self, count: int) -> Iterator[None]:
         """Start the workers of the next calls now, while the caller has other things to do.
 
-        Each still serves one request; those that nobody needed are ended.
+        Each still serves one request; those that nobody needed are ended. They share the processors with
+        the caller, so NumPy's linear algebra, of which they need none, gets no threads to spin in.
         """
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         command = [*self._program, "-"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         try:
             for _ in range(count):
-                self._waiting.append(processes.start(command, **pipes))
+                self._waiting.append(processes.start(command, env=alone, **pipes))
             yield
         finally:
             while self._waiting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,13 +28,9 @@ from edgekit.sources.request import Request
 from edgekit.toolchain.pnnx import PnnxRun
 from edgekit.verifier import VerifyReport
 
-_WORKERS = 4
-"""How often an export without a fault runs ncnn: to check, to align (twice), to judge."""
-
-
-def _workers_ahead(device: Device) -> AbstractContextManager[None]:
-    """Let workers on this machine start while the converter runs: most of their time is start-up."""
-    return device.ahead(_WORKERS) if isinstance(device, LocalDevice) else nullcontext()
+_TO_CHECK = 2
+"""How often an export runs ncnn at once as soon as it has a model: for its outputs, and for every blob."""
+_TO_JUDGE = 1
 
 
 class Run:
@@ -45,12 +41,13 @@ class Run:
         self._folder = folder
         self._device = device
         self._ledger = Ledger(progress)
+        self._workers = ExitStack()
         self._seen: tuple[Ports, Future[Seen]] | None = None
 
     def execute(self) -> ExportResult:
         """Do everything; raises what `export` says."""
         request, ledger = self._request, self._ledger
-        with one_thread(), scratch.folder() as temporary, _workers_ahead(self._device):
+        with one_thread(), scratch.folder() as temporary, self._workers:
             with ledger.step("load", "loading the model"):
                 subject = load_subject(request)
             probes = self._probes(subject)
@@ -61,6 +58,7 @@ class Run:
                 artefact, checks = checked_numbers(
                     artefact, probes, reference, self._device, ledger, request.route
                 )
+                self._start_workers(_TO_JUDGE)
             self._demand_numbers(subject, artefact, checks, probes, reference, pending)
             return self._written(subject, artefact, checks, probes, reference, pending)
 
@@ -101,6 +99,8 @@ class Run:
         with ledger.step("trace", "tracing the model"):
             pending = subject.start(self._request.route, probes[0], folder, apart=apart)
         with pending.process as process:
+            if not apart:
+                self._start_workers(_TO_CHECK)
             with ledger.step("reference", "running the reference"):
                 reference = subject.reference(probes)
             ledger.warn(pending.warnings if reference.findings or len(probes) > 2 else pending.unsettled)
@@ -115,6 +115,11 @@ class Run:
                 run = process.result()
         ledger.time("convert", run.duration_s)  # beside the steps above
         return run, replace(reference, ahead=ahead), pending
+
+    def _start_workers(self, count: int) -> None:
+        """Let the next workers on this machine start beside other work: most of their time is start-up."""
+        if isinstance(self._device, LocalDevice):
+            self._workers.enter_context(self._device.ahead(count))
 
     def _demand_numbers(
         self,
