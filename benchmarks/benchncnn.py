@@ -1,13 +1,15 @@
 """Does `edgekit bench` measure what ncnn's own benchncnn measures?
 
     python benchmarks/benchncnn.py BENCHNCNN PARAM --shape 224,224,3 [--threads 1] [--rounds 10] [--loops 200]
-                                   [--weights zero|random]
+                                   [--weights zero|random] [--runner RUNNER]
 
 BENCHNCNN is the program, built from ncnn's source for the instruction sets of this CPU (the wheel picks its
 kernels at run time); PARAM is a .param file and the shape is as benchncnn takes it, width first. Processes
 take turns on the same CPUs. benchncnn reports the least, the greatest and the mean time of its loops: the
 least of all rounds and the median of the rounds' means are compared. Exit code 1 when either differs by more
 than 3 %. benchncnn's weights are zeros, and so are ours here; `--weights random` shows what that makes out.
+RUNNER is `edgekit_runner`, built from `android_demo/core` with the ncnn that benchncnn was linked with: the same
+bench then measures through it, and what is left of a difference is not that of two builds of ncnn.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.bencher import OpenMp, Pinning, Protocol, bench
+from edgekit.devices import LocalDevice
 from edgekit.formats import ncnn
 from edgekit.graph import Weight
 from edgekit.ops import weight_layout
@@ -78,7 +81,7 @@ def ours(param: Path, args: argparse.Namespace, cpus: list[int]) -> Round:
     protocol = Protocol("quick", 1, min_runs=args.loops, min_s=0.0, max_s=60.0, warmup_s=0.5)
     report = bench(
         param, threads=(args.threads,), precision="fp32", protocol=protocol, memory=False,
-        pinning=Pinning(cpus=tuple(cpus)),
+        pinning=Pinning(cpus=tuple(cpus)), device=LocalDevice(args.runner),
     )  # fmt: skip
     latency = report.results[0].latency
     assert latency is not None
@@ -95,6 +98,7 @@ def main() -> int:
     parser.add_argument("--shape", required=True, help="width, height, channels")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--runner", nargs=1, default=(), help="instead of ncnn's Python package")
     parser.add_argument("--loops", type=int, default=200, help="inferences of each process")
     parser.add_argument("--weights", choices=("zero", "random"), default="zero")
     args = parser.parse_args()
