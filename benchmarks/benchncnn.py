@@ -8,8 +8,8 @@ kernels at run time); PARAM is a .param file and the shape is as benchncnn takes
 take turns on the same CPUs. benchncnn reports the least, the greatest and the mean time of its loops: the
 least of all rounds and the median of the rounds' means are compared. Exit code 1 when either differs by more
 than 3 %. benchncnn's weights are zeros, and so are ours here; `--weights random` shows what that makes out.
-RUNNER is `edgekit_runner`, built from `android_demo/core` with the ncnn that benchncnn was linked with: the bench
-then measures through it, and what is left of a difference is not that of two builds of ncnn.
+RUNNER is `edgekit_runner`, built from `android_demo/core` with the ncnn that benchncnn was linked with: the
+bench then measures through it, and a difference that is left is not that of two builds of ncnn.
 """
 
 from __future__ import annotations
