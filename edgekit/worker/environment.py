@@ -18,6 +18,14 @@ _ARM_BITS = {
     "arm_i8mm": (_AT_HWCAP2, 13),
     "arm_bf16": (_AT_HWCAP2, 14),
 }
+# name -> what /proc/cpuinfo calls the parts of it, all of which ncnn asks for
+_X86_FLAGS = {
+    "x86_avx512": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+    "x86_avx_vnni": {"avx_vnni"},
+    "x86_f16c": {"f16c"},
+    "x86_fma": {"fma"},
+}
+_CPUINFO = "/proc/cpuinfo"
 _CPUINFO_KEYS = ("model name", "Model", "Hardware", "CPU part")
 
 
@@ -31,6 +39,7 @@ def environment() -> dict[str, Any]:
         if name.startswith("cpu_support_")
     }
     features.update(arm_features())
+    features.update(x86_features())
     return {
         "arch": platform.machine(),
         "cpu": cpu_model(),
@@ -55,15 +64,29 @@ def arm_features() -> dict[str, bool]:
     return {name: bool(capabilities[number] >> bit & 1) for name, (number, bit) in _ARM_BITS.items()}
 
 
-def cpu_model(path: str = "/proc/cpuinfo") -> str:
+def x86_features(path: str = _CPUINFO) -> dict[str, bool]:
+    """Return what the kernel lets an x86-64 CPU do beyond what the binding tells; empty on any other.
+
+    ncnn asks the CPU itself, and whether the kernel saves its registers; /proc/cpuinfo lists what both allow.
+    """
+    flags = set(_cpuinfo(path).get("flags", "").split())
+    return {name: parts <= flags for name, parts in _X86_FLAGS.items()} if flags else {}
+
+
+def cpu_model(path: str = _CPUINFO) -> str:
     """Return the CPU's name from /proc/cpuinfo, or the architecture where it has none."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            pairs = [line.partition(":") for line in file if ":" in line]
-    except OSError:
-        return platform.machine()
-    values = {key.strip(): value.strip() for key, _, value in reversed(pairs)}
+    values = _cpuinfo(path)
     for key in _CPUINFO_KEYS:
         if values.get(key):
             return values[key]
     return platform.machine()
+
+
+def _cpuinfo(path: str) -> dict[str, str]:
+    """Return the lines of the first CPU; none where there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            pairs = [line.partition(":") for line in file if ":" in line]
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in reversed(pairs)}

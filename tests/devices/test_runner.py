@@ -171,6 +171,11 @@ def test_answers_have_the_same_form(everything: tuple[Path, Path], native: Local
             assert without_layout(ours.message[exact]) == without_layout(theirs.message[exact]), exact
 
 
+def test_both_workers_see_the_same_cpu(native: LocalDevice) -> None:
+    theirs, ours = LocalDevice().info().features, native.info().features
+    assert {name: ours[name] for name in theirs} == theirs
+
+
 def without_layout(value: Any) -> Any:
     """Packing is a matter of the widest vectors, workspaces of the kernel."""
     if isinstance(value, Mapping):
