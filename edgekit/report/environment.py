@@ -33,7 +33,14 @@ def devices_text(devices: Sequence[Ability]) -> str:
 def device_text(name: str, info: DeviceInfo) -> str:
     """Return what a device says of itself."""
     features = [feature for feature, present in info.features.items() if present]
-    lacking = [feature for feature, present in info.features.items() if not present]
+    foreign = (
+        "arm_" if info.arch.startswith(("x86", "i686")) else "x86_"
+    )  # what another CPU's would be called
+    lacking = [
+        feature
+        for feature, present in info.features.items()
+        if not present and not feature.startswith(foreign)
+    ]
     lines = [
         f"{name}: {info.arch}, {info.cpu}, {info.cores} cores",
         f"  system     {info.system}",
