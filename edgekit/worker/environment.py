@@ -64,11 +64,14 @@ def arm_features() -> dict[str, bool]:
     return {name: bool(capabilities[number] >> bit & 1) for name, (number, bit) in _ARM_BITS.items()}
 
 
-def x86_features(path: str = _CPUINFO) -> dict[str, bool]:
+def x86_features(path: str = _CPUINFO, arch: str = platform.machine()) -> dict[str, bool]:
     """Return what the kernel lets an x86-64 CPU do beyond what the binding tells; empty on any other.
 
     ncnn asks the CPU itself, and whether the kernel saves its registers; /proc/cpuinfo lists what both allow.
+    `arch` decides, since an emulated program reads the file of the machine it is emulated on.
     """
+    if arch != "x86_64":
+        return {}
     flags = set(_cpuinfo(path).get("flags", "").split())
     return {name: parts <= flags for name, parts in _X86_FLAGS.items()} if flags else {}
 

@@ -16,14 +16,15 @@ SECOND = "\nprocessor\t: 1\nmodel name\t: Slow CPU\nflags\t\t: avx\n"
 def test_features_need_every_part(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(SERVER + SECOND)
-    assert x86_features(str(cpuinfo)) == {
+    assert x86_features(str(cpuinfo), "x86_64") == {
         "x86_avx512": True,
         "x86_avx_vnni": False,
         "x86_f16c": True,
         "x86_fma": True,
     }
     cpuinfo.write_text(SERVER.replace(" avx512vl", ""))
-    assert not x86_features(str(cpuinfo))["x86_avx512"]
+    assert not x86_features(str(cpuinfo), "x86_64")["x86_avx512"]
+    assert x86_features(str(cpuinfo), "aarch64") == {}
     assert cpu_model(str(cpuinfo)) == "Fast CPU"
 
 
@@ -32,4 +33,4 @@ def test_another_machine_has_none_of_x86(tmp_path: Path, text: str | None) -> No
     cpuinfo = tmp_path / "cpuinfo"
     if text is not None:
         cpuinfo.write_text(text)
-    assert x86_features(str(cpuinfo)) == {}
+    assert x86_features(str(cpuinfo), "x86_64") == {}
