@@ -25,7 +25,7 @@ from edgekit.devices.adb_client import Client, choose, listing, require_adb
 from edgekit.devices.base import DeviceInfo, Reply, Tensor, ask
 from edgekit.devices.exchange import Ending, exchange
 from edgekit.devices.setup.native import find_runner, runner_target
-from edgekit.devices.watch import LONGEST_S, timed_out
+from edgekit.devices.watch import LONGEST_S, SILENT_S, timed_out
 from edgekit.errors import UserError
 
 SETUP_REMEDY = "make it with: edgekit device setup adb"
@@ -125,6 +125,8 @@ class AdbDevice:
         files = {role: Path(path) for role, path in message.get("files", {}).items()}
         there = {**message, "files": {role: f"files/{role}" for role in files}}
         longest_s = LONGEST_S if timeout_s is None else timeout_s
+        silent_s = SILENT_S if timeout_s is None else None
+        header = {"timeout_s": longest_s, "silent_s": silent_s, "environment": dict(environment or {})}
 
         def carry(request: Path, result: Path) -> Ending:
             with _Connection(client, runner) as connection:
@@ -132,11 +134,11 @@ class AdbDevice:
                 client.push(sorted(request.iterdir()), f"{folder}/request/")
                 for role, path in files.items():
                     client.push([path], f"{folder}/files/{role}")
-                connection.send({"timeout_s": longest_s, "environment": dict(environment or {})})
+                connection.send(header)
                 ending = connection.read_answer(longest_s + _SLACK_S)
                 client.pull(f"{folder}/result", result.parent, _PULL_S)
-            if ending["timed_out"]:
-                raise timed_out(result, longest_s)
+            if ending["limit_s"] is not None:
+                raise timed_out(result, ending["limit_s"])
             return Ending(int(ending["code"]), str(ending["stderr"]))
 
         reply = exchange(there if files else message, tensors, carry)

@@ -113,6 +113,16 @@ def test_a_timeout_ends_the_work_there(phone: FakeAdbd, tmp_path: Path) -> None:
         relu(tmp_path, device_of(phone), timeout_s=0.001)
 
 
+def test_a_program_that_stays_at_one_step_is_ended_there(
+    phone: FakeAdbd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgekit.devices.adb.SILENT_S", 0.001)
+    with pytest.raises(DeviceTimeout, match=r"no answer within 0\.001 s \("):
+        relu(tmp_path, device_of(phone))
+    monkeypatch.setattr("edgekit.devices.adb.SILENT_S", 60.0)
+    relu(tmp_path, device_of(phone))
+
+
 def test_verify_gives_the_verdict_of_the_same_cpu(phone: FakeAdbd, bundle: Path) -> None:
     there = edgekit.verify(bundle, device=f"adb:{phone.serial}")
     assert there.passed

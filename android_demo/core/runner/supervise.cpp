@@ -8,11 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "edgekit/affinity.h"
 #include "edgekit/clock.h"
@@ -28,6 +30,7 @@ namespace {
 
 constexpr std::size_t kept_stderr = 4000;
 constexpr const char* folder_prefix = "run-";
+constexpr double look_s = 1;
 
 volatile sig_atomic_t told_to_leave = 0;
 
@@ -142,10 +145,51 @@ bool read_line(std::string& line)
     ::_exit(code);
 }
 
+/// The limits of the work: for all of it, and for one step, each of which it notes in the file `progress`.
+///
+/// The clock of a phone may be set meanwhile, so only changes of the file's time count.
+class Limits
+{
+public:
+    Limits(const Json& header, std::string progress) : progress_(std::move(progress))
+    {
+        timeout_s_ = header.at("timeout_s").number();
+        if (!header.at("silent_s").is_null())
+            silent_s_ = header.at("silent_s").number();
+    }
+
+    /// The limit that the work is beyond, or null.
+    Json exceeded()
+    {
+        struct stat seen = {};
+        const bool there = ::stat(progress_.c_str(), &seen) == 0;
+        if (there && (seen.st_mtim.tv_sec != noted_.tv_sec || seen.st_mtim.tv_nsec != noted_.tv_nsec))
+        {
+            noted_ = seen.st_mtim;
+            heard_s_ = now_s();
+        }
+        if (now_s() >= begin_s_ + timeout_s_)
+            return timeout_s_;
+        return now_s() >= heard_s_ + silent_s_ ? Json(silent_s_) : Json();
+    }
+
+    /// When to look again.
+    double next_s() const
+    {
+        return std::min({now_s() + look_s, begin_s_ + timeout_s_, heard_s_ + silent_s_});
+    }
+
+private:
+    std::string progress_;
+    timespec noted_ = {};
+    double begin_s_ = now_s(), heard_s_ = begin_s_;
+    double timeout_s_ = 0, silent_s_ = HUGE_VAL;
+};
+
 /// Runs the request to its end; false when the connection is over before.
 bool run(const std::string& folder, const Json& header, Json& ending)
 {
-    const double deadline_s = now_s() + header.at("timeout_s").number();
+    Limits limits(header, folder + "/result/progress");
     int ends[2];
     if (::pipe(ends) != 0)
         throw os_error("no pipe");
@@ -158,22 +202,27 @@ bool run(const std::string& folder, const Json& header, Json& ending)
         work(folder, header);
     }
     ::close(ends[1]);
-    bool ended = false;
-    const bool heard = wait_for_input(ends[0], deadline_s, ended);
-    const bool timed_out = !heard && !told_to_leave;
+    bool ended = false, heard = false;
+    Json limit_s;
+    while (!heard && !told_to_leave && limit_s.is_null())
+    {
+        heard = wait_for_input(ends[0], limits.next_s(), ended);
+        if (!heard)
+            limit_s = limits.exceeded();
+    }
     if (!ended)
         ::kill(child, SIGKILL);
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
     ::close(ends[0]);
-    if (!ended && !timed_out)
+    if (!ended && limit_s.is_null())
         return false;
     std::string said = read_text(folder + "/stderr").value_or("");
     if (said.size() > kept_stderr)
         said.erase(0, said.size() - kept_stderr);
     ending.set("code", WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status));
-    ending.set("stderr", said).set("timed_out", timed_out);
+    ending.set("stderr", said).set("limit_s", limit_s);
     return true;
 }
 
