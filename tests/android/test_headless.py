@@ -1,5 +1,7 @@
 """What `adb shell am start` may ask for, and what is said of a mistake."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.android.toolbox import Jvm, need_java
@@ -33,3 +35,15 @@ def test_a_mistake_is_said(plain_jvm: Jvm, given: list[str], said: str) -> None:
     answer = plain_jvm.run("none", "command", *given)
     assert answer["exception"] == "java.lang.IllegalArgumentException"
     assert answer["message"].startswith(said)
+
+
+@pytest.mark.parametrize(("longest_s", "stuck"), [(0, True), (600, False)])
+def test_a_worker_that_does_not_get_on_is_told_with_its_step(
+    plain_jvm: Jvm, tmp_path: Path, longest_s: int, stuck: bool
+) -> None:
+    (tmp_path / "progress").write_text("layer 'conv_1', blob 3")
+    answer = plain_jvm.run("none", "watch", tmp_path, longest_s)
+    assert answer["stuck"] is stuck
+    assert answer["why"] == f"ncnn has been at one step for {longest_s} s (layer 'conv_1', blob 3)"
+    empty = plain_jvm.run("none", "watch", tmp_path / "nowhere", longest_s)
+    assert empty["why"].endswith("(start-up)")

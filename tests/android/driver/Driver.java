@@ -31,6 +31,7 @@ import org.edgekit.worker.DeviceDescription;
 import org.edgekit.worker.Files;
 import org.edgekit.worker.NativeRunner;
 import org.edgekit.worker.Tensor;
+import org.edgekit.worker.Watch;
 import org.edgekit.worker.Worker;
 import org.edgekit.worker.WorkerException;
 import org.json.JSONArray;
@@ -91,6 +92,9 @@ public final class Driver {
                 return new JSONObject().put("ncnn", new NativeRunner().ncnnVersion());
             case "command":
                 return command();
+            case "watch":
+                Watch watch = new Watch(new File(arguments[0]), Double.parseDouble(arguments[1]));
+                return new JSONObject().put("stuck", watch.isStuck()).put("why", watch.why());
             default:
                 throw new IllegalArgumentException(command);
         }

@@ -13,6 +13,8 @@ public class Intent {
 
     public static final String EXTRA_SUBJECT = "android.intent.extra.SUBJECT";
 
+    public static final int FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY = 1048576;
+
     public static final int FLAG_GRANT_READ_URI_PERMISSION = 1;
 
     public static final int FLAG_GRANT_WRITE_URI_PERMISSION = 2;
@@ -62,6 +64,14 @@ public class Intent {
     }
 
     public int getIntExtra(String name, int defaultValue) {
+        throw new UnsupportedOperationException("stub");
+    }
+
+    public android.os.Bundle getExtras() {
+        throw new UnsupportedOperationException("stub");
+    }
+
+    public int getFlags() {
         throw new UnsupportedOperationException("stub");
     }
 

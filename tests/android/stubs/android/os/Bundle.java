@@ -1,6 +1,10 @@
 package android.os;
 
 public final class Bundle {
+    public java.util.Set<String> keySet() {
+        throw new UnsupportedOperationException("stub");
+    }
+
     public void putString(String key, String value) {
         throw new UnsupportedOperationException("stub");
     }

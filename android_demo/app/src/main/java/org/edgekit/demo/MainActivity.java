@@ -85,15 +85,14 @@ public final class MainActivity extends Activity implements Workbench.Watcher {
 
     /** Runs what `adb shell am start` asked for with --es command. */
     private void obey(Intent intent) {
-        if (!intent.hasExtra(Command.COMMAND)) {
-            return;
+        boolean again = (intent.getFlags() & Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY) != 0;
+        if (again || !intent.hasExtra(Command.COMMAND)) {
+            return; // the list of recent apps starts it with the intent that it had then
         }
         Map<String, String> values = new HashMap<>();
-        for (String key : Command.KEYS) {
-            if (intent.hasExtra(key)) {
-                String text = intent.getStringExtra(key); // --es; null when it came with --ei
-                values.put(key, text != null ? text : String.valueOf(intent.getIntExtra(key, 0)));
-            }
+        for (String key : intent.getExtras().keySet()) {
+            String text = intent.getStringExtra(key); // --es; null when it came with --ei
+            values.put(key, text != null ? text : String.valueOf(intent.getIntExtra(key, 0)));
         }
         workbench.headless(values);
     }

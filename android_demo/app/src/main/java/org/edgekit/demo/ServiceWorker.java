@@ -15,11 +15,14 @@ import java.io.File;
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.edgekit.worker.Watch;
 import org.edgekit.worker.Worker;
 
 /** Sends requests to {@link WorkerService}, each to a fresh process. Called off the main thread. */
 final class ServiceWorker implements Worker {
     private static final long END_S = 10;
+    private static final long LOOK_S = 1;
+    private static final double LONGEST_STEP_S = 600;
 
     private final Context context;
 
@@ -37,7 +40,7 @@ final class ServiceWorker implements Worker {
             throw new IOException("the worker's process could not be started");
         }
         try {
-            call.answered.await();
+            call.await(new Watch(result, LONGEST_STEP_S));
         } finally {
             context.unbindService(call);
             call.end();
@@ -60,6 +63,16 @@ final class ServiceWorker implements Worker {
         Call(File request, File result) {
             data.putString(WorkerService.REQUEST, request.getPath());
             data.putString(WorkerService.RESULT, result.getPath());
+        }
+
+        /** Waits until it is over, or has not got on for too long. */
+        void await(Watch watch) throws InterruptedException {
+            while (!answered.await(LOOK_S, TimeUnit.SECONDS)) {
+                if (watch.isStuck()) {
+                    failure = watch.why();
+                    return;
+                }
+            }
         }
 
         @Override

@@ -5,7 +5,6 @@ import android.net.Uri;
 import android.os.Handler;
 import android.os.Looper;
 import android.util.Log;
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -145,12 +144,30 @@ final class Workbench {
                             : jobs.bench(packed, command.threads, precision, command.pin, command.protocol);
             Log.i(TAG, "done " + name + " " + bundle + " " + outcome.file);
             return outcome;
-        } catch (IOException | WorkerException | IllegalArgumentException error) {
-            String file = (name + "-" + bundle).replaceAll("[^A-Za-z0-9._-]", "_") + ".json";
-            File written = files.text(file, Command.failure(name, bundle, error.getMessage()));
-            Log.e(TAG, "failed " + name + " " + bundle + " " + written + ": " + error.getMessage());
+        } catch (InterruptedException | InterruptedIOException cancelled) {
+            leaveFailure(name, bundle, "cancelled on the screen");
+            throw cancelled;
+        } catch (IOException | WorkerException | JSONException | RuntimeException | OutOfMemoryError error) {
+            leaveFailure(name, bundle, why(error));
             throw error;
         }
+    }
+
+    /** Whoever waits for the line of log gets one, even where the file cannot be written. */
+    private void leaveFailure(String command, String bundle, String why) {
+        String file = (command + "-" + bundle).replaceAll("[^A-Za-z0-9._-]", "_") + ".json";
+        String written;
+        try {
+            written = files.text(file, Command.failure(command, bundle, why)).getPath();
+        } catch (IOException full) {
+            written = "(" + full.getMessage() + ")";
+        }
+        Log.e(TAG, "failed " + command + " " + bundle + " " + written + ": " + why);
+    }
+
+    private static String why(Throwable error) {
+        String message = error.getMessage();
+        return message == null ? error.toString() : message;
     }
 
     void cancel() {
@@ -175,8 +192,7 @@ final class Workbench {
             return State.IDLE;
         } catch (IOException | WorkerException | JSONException | RuntimeException | OutOfMemoryError error) {
             Log.w(TAG, error);
-            String message = error.getMessage();
-            return State.failed(message == null ? error.toString() : message);
+            return State.failed(why(error));
         }
     }
 
