@@ -17,6 +17,7 @@ from edgekit.alignment.kinds import short
 from edgekit.alignment.layout import mat_layout
 from edgekit.alignment.matching import Observation
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
+from edgekit.alignment.multiples import align_multiples
 from edgekit.alignment.observe import Artefact, Observer, Port, Probe, blobs_of
 from edgekit.alignment.repair import repair
 from edgekit.alignment.state import State
@@ -69,6 +70,7 @@ def align(
     left = walk(state, seen)
     suspects = repair(state, Observer(artefact, traces), left)
     undecided = give_up_undecided(state)
+    align_multiples(state, seen)
     return freeze(state, [blob for blob in suspects if blob in state.chosen], undecided)
 
 
@@ -147,8 +149,7 @@ def _summary(trace: Trace, nodes: Sequence[int], value: int) -> Source:
     if not nodes:
         producer = trace.producers.get(value)
         if producer is None:
-            name = next((name for name, key in trace.inputs.items() if key == value), "")
-            return Source(trace.constants.get(value, "").rpartition(".")[0], f"input {name}".strip())
+            return _given(trace, value)
         nodes = [producer]
     real = [node for node in nodes if not families.is_view(trace.nodes[node].op)] or list(nodes)
     main = next((node for node in real if short(trace.nodes[node].op) in families.PRODUCTS), real[-1])
@@ -156,6 +157,17 @@ def _summary(trace: Trace, nodes: Sequence[int], value: int) -> Source:
     modules = [trace.nodes[node].source.module for node in real]
     common = _common_module(modules) or place.module
     return Source(common, trace.nodes[real[-1]].op, place.file, place.line)
+
+
+def _given(trace: Trace, value: int) -> Source:
+    """An input of the model or a constant is made by no operation: it stands where it is first read."""
+    reader = next(iter(trace.consumers.get(value, ())), None)
+    place = Source("", "") if reader is None else trace.nodes[reader].source
+    if value in trace.constants:
+        owner, _, name = trace.constants[value].rpartition(".")
+        return Source(owner, f"constant {name}".strip(), place.file, place.line)
+    name = next((name for name, key in trace.inputs.items() if key == value), "")
+    return Source("", f"input {name}".strip(), place.file, place.line)
 
 
 def _common_module(modules: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class BlobAlignment:
     confidence: float
     error: float
     scale: float = 1.0
-    """What the blob holds over what PyTorch's tensor holds: a power of two where a repair changed it."""
+    """What the blob holds over what PyTorch's tensor holds: see `multiples`; repairs change it too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _integers(graph: Graph, alignment: Alignment, trace: Trace) -> frozenset[str
 
 
 def in_other_units(plain: Sample, scales: Mapping[str, float]) -> Sample:
-    """Return the sample with blobs, and their noise, multiplied by powers of two (blob -> factor)."""
+    """Return the sample with blobs, and their noise, multiplied by numbers (blob -> factor)."""
 
     def times(arrays: Mapping[str, Array]) -> dict[str, Array]:
         return {
@@ -76,7 +76,7 @@ def in_other_units(plain: Sample, scales: Mapping[str, float]) -> Sample:
         }
 
     def noise(found: Noise, blob: str) -> Noise:
-        factor = scales.get(blob, 1.0)
+        factor = abs(scales.get(blob, 1.0))
         return Noise(
             factor * found.rounding,
             factor * found.conditioning,
