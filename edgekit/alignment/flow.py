@@ -205,6 +205,9 @@ def _find_twins(trace: Trace) -> dict[int, int]:
     for node in trace.nodes:
         if node.call is not None or not node.outputs:
             continue
+        if _does_nothing(trace, node):
+            first[node.outputs[0]] = first.get(node.inputs[0], node.inputs[0])
+            continue
         shapes = tuple(trace.values[value].shape for value in node.outputs)
         bounds = node.numbers if families.is_bound(node.op) else ()  # other ones may just not be reached
         key = (*_operation(node, first), shapes, bounds)
@@ -218,6 +221,16 @@ def _find_twins(trace: Trace) -> dict[int, int]:
         else:
             known[key].append(node.index)
     return first
+
+
+_NEUTRAL = {"aten.add": 0.0, "aten.sub": 0.0, "aten.mul": 1.0, "aten.div": 1.0}
+
+
+def _does_nothing(trace: Trace, node: Node) -> bool:
+    """Whether a node adds 0 or multiplies by 1: `total = 0` before a loop that adds to it."""
+    if node.op not in _NEUTRAL or len(node.inputs) != 1 or node.numbers[:1] != (_NEUTRAL[node.op],):
+        return False
+    return _equal(trace.values[node.inputs[0]], trace.values[node.outputs[0]])
 
 
 def _operation(node: Node, first: Mapping[int, int]) -> tuple[str, tuple[int, ...]]:

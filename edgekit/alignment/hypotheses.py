@@ -251,8 +251,9 @@ def likeness(array: Array, layout: Layout, seen: Observation | None) -> float:
     if seen is None or seen.arrays[0].size != array.size:
         return 0.0
     step = max(1, array.size // _SOME)
-    expected = np.asarray(layout.apply(array)).reshape(-1)[::step].astype(np.float64)
-    actual = seen.arrays[0].reshape(-1)[::step].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a broken layer may hand on memory that nobody wrote
+        expected = np.asarray(layout.apply(array)).reshape(-1)[::step].astype(np.float64)
+        actual = seen.arrays[0].reshape(-1)[::step].astype(np.float64)
     product = float(np.linalg.norm(actual)) * float(np.linalg.norm(expected))
     cosine = float(np.dot(actual, expected)) / product if product > 0 else 0.0
     return cosine if np.isfinite(cosine) else 0.0

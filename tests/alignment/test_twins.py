@@ -39,3 +39,21 @@ def test_squares_written_in_two_ways_stand_in_for_each_other() -> None:
     assert flow.first(sums[1]) == sums[0]
     (root,) = (node.outputs[0] for node in trace.nodes if node.op == "aten.reciprocal")
     assert flow.cut(root, [sums[0]]) is not None
+
+
+class AddedUp(nn.Module):
+    """A sum that begins with the number 0, as loops do."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        total: torch.Tensor | int = 0
+        for each in (x * y, x / y):
+            total = total + each
+        return total * 1.0  # type: ignore[return-value]
+
+
+def test_what_0_was_added_to_is_what_it_was() -> None:
+    trace = record(AddedUp(), {"x": torch.rand(1, 3, 4), "y": torch.rand(1, 3, 4) + 1})
+    product, _, same, total, scaled = (node.outputs[0] for node in trace.nodes)
+    flow = Flow(trace)
+    assert (flow.first(same), flow.first(scaled)) == (product, total)
+    assert flow.first(total) == total
