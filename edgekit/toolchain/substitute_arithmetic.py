@@ -62,29 +62,6 @@ def _circular_pad(
     return x
 
 
-def _layer_norm(
-    state: State,
-    x: torch.Tensor,
-    normalized_shape: Sequence[int],
-    weight: torch.Tensor | None = None,
-    bias: torch.Tensor | None = None,
-    eps: float = 1e-5,
-) -> Any:
-    """Normalise the flattened axes as one; ncnn knows two axes at most, and not all but the batch."""
-    count = len(normalized_shape)
-    if count < 2 or (count == 2 and x.dim() > 3):
-        return NotImplemented
-    sizes, length = sizes_of(x), math.prod(normalized_shape)
-    outer = sizes[: len(sizes) - count]
-    if not outer:
-        return NotImplemented
-    with untraced():
-        flat_weight = None if weight is None else weight.detach().reshape(-1)
-        flat_bias = None if bias is None else bias.detach().reshape(-1)
-    rows = x.reshape(*outer, length) if len(outer) > 1 else x.reshape(outer[0], 1, length)
-    return F.layer_norm(rows, (length,), flat_weight, flat_bias, eps).reshape(sizes)
-
-
 def _normalize(
     state: State, x: torch.Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None
 ) -> Any:
@@ -180,36 +157,6 @@ def _rrelu(
     return NotImplemented if training else F.leaky_relu(x, (lower + upper) / 2)
 
 
-def _rms_norm(
-    state: State,
-    x: torch.Tensor,
-    normalized_shape: Sequence[int],
-    weight: torch.Tensor | None = None,
-    eps: float | None = None,
-) -> Any:
-    """X / sqrt(mean(x^2) + eps): ONNX has no word for it."""
-    if not state.onnx:
-        return NotImplemented
-    dims = list(range(-len(normalized_shape), 0))
-    eps = torch.finfo(torch.float32).eps if eps is None else eps
-    normal = x * (x.pow(2).mean(dims, keepdim=True) + eps).rsqrt()
-    return normal if weight is None else normal * weight
-
-
-def _local_response_norm(
-    state: State, x: torch.Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Any:
-    """X / (k + alpha mean(x^2))^beta, the mean over neighbouring channels as a 1x1 convolution."""
-    if not state.onnx or x.dim() != 4:
-        return NotImplemented
-    with untraced():
-        places = torch.arange(sizes_of(x)[1])
-        distance = places[None] - places[:, None]  # the window reaches size // 2 back, the rest forth
-        near = (distance >= -(size // 2)) & (distance <= (size - 1) // 2)
-        band = near.to(torch.float32)[:, :, None, None] / size
-    return x / (F.conv2d(x.pow(2), band) * alpha + k).pow(beta)
-
-
 def _embedding_bag(state: State, x: torch.Tensor, weight: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
     """The mean or sum of the embeddings of each row of ids: (n, length) -> (n, features)."""
     mode = kwargs.get("mode", "mean" if len(args) < 5 else args[4])
@@ -284,7 +231,6 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.std: (_SPREAD, _deviation),
     torch.Tensor.std: (_SPREAD, _deviation),
     F.pad: ("wrote circular padding as a concatenation", _circular_pad),
-    F.layer_norm: ("flattened the axes of a layer normalisation", _layer_norm),
     F.normalize: ("wrote normalize as a division by the length", _normalize),
     torch.pow: (_POWER, _power),
     torch.Tensor.pow: (_POWER, _power),
@@ -303,8 +249,6 @@ RULES: dict[Any, tuple[str, Rule]] = {
     F.softsign: ("wrote softsign as a division", _softsign),
     F.tanhshrink: ("wrote tanhshrink as a difference", _tanhshrink),
     F.softmin: ("wrote softmin as a softmax", _softmin),
-    F.rms_norm: ("wrote the RMS normalisation as arithmetic", _rms_norm),
-    F.local_response_norm: ("wrote the local response normalisation as arithmetic", _local_response_norm),
     F.embedding_bag: ("wrote the embedding bag as an embedding and a mean", _embedding_bag),
     F.rrelu: ("wrote rrelu as a leaky relu", _rrelu),
     F.cosine_similarity: ("wrote the cosine similarity as a quotient", _cosine_similarity),

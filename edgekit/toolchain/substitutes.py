@@ -22,6 +22,7 @@ from edgekit.toolchain import (
     substitute_arithmetic,
     substitute_attention,
     substitute_indexing,
+    substitute_norms,
     substitute_resizes,
     substitute_shapes,
 )
@@ -32,6 +33,7 @@ _SUBSTITUTES = {
     **substitute_arithmetic.RULES,
     **substitute_attention.RULES,
     **substitute_indexing.RULES,
+    **substitute_norms.RULES,
     **substitute_resizes.RULES,
     **substitute_shapes.RULES,
     **high_rank.RULES,

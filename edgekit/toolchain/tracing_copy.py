@@ -75,10 +75,20 @@ def _misread(module: nn.Module) -> bool:
         return module.padding_mode == "circular"
     if isinstance(module, nn.LayerNorm):
         return len(module.normalized_shape) > 1
+    if isinstance(module, nn.InstanceNorm2d | nn.InstanceNorm3d):
+        return module.track_running_stats
     return isinstance(module, _UNKNOWN)
 
 
-_UNKNOWN = (nn.Softsign, nn.Tanhshrink, nn.Softmin, nn.CosineSimilarity, nn.RReLU, nn.ChannelShuffle)
+_UNKNOWN = (
+    nn.Softsign,
+    nn.Tanhshrink,
+    nn.Softmin,
+    nn.CosineSimilarity,
+    nn.RReLU,
+    nn.ChannelShuffle,
+    nn.InstanceNorm1d,
+)
 """Layers that pnnx knows by name, and ncnn or ONNX does not have."""
 
 

@@ -193,6 +193,25 @@ class GlobalNorm(nn.Module):
         return self.last(self.scale * (centred / (variance + 1e-8).sqrt()) + self.shift)
 
 
+class SignalNorms(nn.Module):
+    """Instance normalisations of signals, and one that kept its statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(4, 4, 3)
+        self.affine = nn.InstanceNorm1d(4, affine=True)
+        self.kept = nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
+        for each in (self.affine, self.kept):
+            nn.init.uniform_(each.weight, 0.5, 1.5)
+            nn.init.uniform_(each.bias)
+        assert self.kept.running_mean is not None
+        nn.init.uniform_(self.kept.running_mean)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        normal = self.affine(self.conv(x)).relu() + F.instance_norm(self.conv(x), eps=1e-3)
+        return normal.sin(), self.kept(y).tanh()
+
+
 class Siamese(nn.Module):
     def __init__(self) -> None:
         super().__init__()
