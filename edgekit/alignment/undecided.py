@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from edgekit.alignment.state import Changes, State
 from edgekit.alignment.walk import moves, same_tensor
+from edgekit.runtimes.trace import Trace
 
 _NO_DIFFERENCE = 1e-9
 
@@ -37,9 +40,16 @@ def _matters(state: State, way: Changes) -> bool:
     return any(
         state.flow.first(match.value) != state.flow.first(state.chosen[blob].value)
         and not same_tensor(state.trace, match.value, state.chosen[blob].value)
+        and not _same_constant(state.trace, match.value, state.chosen[blob].value)
         for blob, match in way.items()
         if blob in state.chosen
     )
+
+
+def _same_constant(trace: Trace, left: int, right: int) -> bool:
+    """Whether two values depend on no input and hold the same numbers: no input tells them apart."""
+    fixed = left not in trace.live and right not in trace.live
+    return fixed and np.array_equal(trace.values[left].reshape(-1), trace.values[right].reshape(-1))
 
 
 def _reason(state: State, blob: str, way: Changes) -> str:

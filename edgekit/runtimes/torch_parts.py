@@ -28,6 +28,10 @@ def _rsqrt(do: Do, x: Any) -> Last:
     return _aten.reciprocal.default, (do(_aten.sqrt.default, x),)
 
 
+def _log1p(do: Do, x: Any) -> Last:
+    return _aten.log.default, (do(_aten.add.Tensor, x, 1),)
+
+
 def _glu(do: Do, x: Any, dim: int = -1) -> Last:
     """The first half of the channels times the sigmoid of the second."""
     first, second = do(_aten.chunk.default, x, 2, dim)
@@ -61,6 +65,7 @@ def _swapped(do: Do, x: Any, shift: int, dim: int) -> list[Any]:
 PARTS: dict[Any, Callable[..., Last | None]] = {
     _aten._log_softmax.default: _log_softmax,
     _aten.rsqrt.default: _rsqrt,
+    _aten.log1p.default: _log1p,
     _aten.glu.default: _glu,
     _aten.gelu.default: _gelu,
     _aten.roll.default: _roll,

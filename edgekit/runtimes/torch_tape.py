@@ -60,6 +60,13 @@ Prepared = tuple[Any, Any, tuple[int, ...]]
 """Arguments and keyword arguments with `Ref` for tensors, and the ids of those tensors."""
 
 
+_READS_NO_NUMBERS = frozenset(
+    f"aten.{name}"
+    for name in "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty".split()
+)
+"""Operations that want a tensor's shape alone: what they make is a constant."""
+
+
 class _Recorder:
     """Collects calls and values while the modes are active."""
 
@@ -190,7 +197,7 @@ class _Recorder:
             Node(
                 index=len(self.nodes),
                 op=name,
-                inputs=refs,
+                inputs=() if name in _READS_NO_NUMBERS else refs,
                 outputs=tuple(value for value in outputs if value is not None),
                 source=self._source(name),
                 call=self.recurrent,

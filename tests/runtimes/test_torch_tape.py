@@ -23,9 +23,27 @@ class InverseRoot(nn.Module):
         return torch.rsqrt(x.abs())
 
 
+class Logarithm(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.log1p(x.abs())
+
+
 class Ring(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.roll(x, (-2, 1), (1, 2))
+
+
+class Shapes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([torch.zeros_like(x[:, :1]), torch.minimum(x, torch.ones_like(x) * 1.5)], 1)
+
+
+def test_what_only_a_shape_was_read_of_is_a_constant() -> None:
+    x = torch.randn(1, 3, 4)
+    trace = record(Shapes(), {"x": x})
+    fixed = [node.op for node in trace.nodes if not trace.live.intersection(node.outputs)]
+    assert set(fixed) >= {"aten.zeros_like", "aten.ones_like", "aten.mul"}
+    assert trace.outputs["out0"] in trace.live
 
 
 def test_a_part_that_was_written_in_place_depends_on_what_was_written_alone() -> None:
@@ -49,6 +67,7 @@ TAKEN_APART = [
     (nn.GLU(1), ["chunk", "sigmoid", "mul"]),
     (Ring(), ["slice", "slice", "cat"] * 2),
     (InverseRoot(), ["abs", "sqrt", "reciprocal"]),
+    (Logarithm(), ["abs", "add", "log"]),
 ]
 
 
