@@ -32,6 +32,7 @@ from edgekit.bundle import ALIGNMENT_FILE, REFERENCE_FILE
 from edgekit.formats.npz import Archive, Entry, open_npz
 from edgekit.numerics.floors import Noise
 from edgekit.runtimes.trace import Array, Source, Trace
+from edgekit.worker.protocol import let_go
 
 ALIGNMENT_SCHEMA = "edgekit.alignment/1"
 _REMEDY = "export the bundle again"
@@ -112,6 +113,7 @@ def _write_npz(path: Path, samples: Sequence[Sample], keys: Mapping[str, str]) -
                     continue
                 written.add(key)
                 _write_array(archive, f"{number}/{key}", sample.blobs[blob])
+                let_go(sample.blobs[blob])
             for case in sample.scaled:
                 for blob, array in (*case.inputs.items(), *case.outputs.items()):
                     _write_array(archive, f"{number}/s{case.layer}.{blob}", array)

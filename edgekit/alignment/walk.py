@@ -16,6 +16,7 @@ from edgekit.alignment.model import BlobAlignment, Method
 from edgekit.alignment.state import Changes, State
 from edgekit.graph import Layer
 from edgekit.runtimes.trace import Trace
+from edgekit.worker.protocol import let_go
 
 _FAR = 40
 """Operations away, for layers below a stretch that ncnn computes in other steps."""
@@ -39,6 +40,8 @@ def walk_layers(state: State, seen: Mapping[str, Observation], layers: Iterable[
         for blob in layer.outputs:
             if blob not in state.chosen:
                 align_blob(state, index, blob, seen.get(blob))
+            for array in seen[blob].arrays if blob in seen else ():
+                let_go(array)
         if any(blob not in state.chosen for blob in layer.outputs):
             left.append(index)
     return left

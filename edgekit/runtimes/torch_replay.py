@@ -182,7 +182,7 @@ def _convolution(
         return torch.convolution(
             x, weight, bias, stride, padding, dilation, transposed, output_padding, groups
         )
-    x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    x = F.pad(x, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else x  # pad copies
     kernel = weight.shape[2:]
     size = [
         (x.shape[2 + axis] - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis] + 1 for axis in (0, 1)

@@ -12,11 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode, resolve_name
@@ -26,8 +26,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from edgekit.runtimes.source_path import shown_path
 from edgekit.runtimes.torch_parts import PARTS
 from edgekit.runtimes.torch_replay import Call, Ref, TorchReplay, refs_in
+from edgekit.runtimes.torch_shelf import MOST_BYTES, Numbers, numbers, shelved
 from edgekit.runtimes.torch_written import WrittenParts
-from edgekit.runtimes.trace import Array, Node, Source, Trace
+from edgekit.runtimes.trace import Node, Source, Trace
 
 _TORCH_FOLDER = f"{Path(torch.__file__).absolute().parent}{os.sep}"
 _OWN_FOLDERS = tuple(
@@ -38,12 +39,16 @@ _RECURRENT = frozenset({"torch.gru", "torch.lstm", "torch.rnn_tanh", "torch.rnn_
 
 
 def record(
-    module: torch.nn.Module, inputs: Mapping[str, torch.Tensor], output_names: Sequence[str] | None = None
+    module: torch.nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    output_names: Sequence[str] | None = None,
+    *,
+    most_bytes: int = MOST_BYTES,
 ) -> Trace:
     """Run `module(*inputs.values())` once without gradients and return its trace.
 
     Outputs are named after `output_names`, or out0, out1, ... in the order of the flattened result
-    (tensors only). Whatever the module raises passes through.
+    (tensors only). Tensors of more than `most_bytes` go to disk. Whatever the module raises passes through.
     """
     recorder = _Recorder(module, inputs)
     flat = recorder.run(functional=True)
@@ -53,7 +58,7 @@ def record(
         recorder.notes.append("recorded without functionalisation: in-place operations may hide values")
     assert flat is not None
     names = list(output_names or [f"out{index}" for index in range(len(flat))])
-    return recorder.trace(dict(zip(names, flat, strict=True)))
+    return recorder.trace(dict(zip(names, flat, strict=True)), most_bytes)
 
 
 Prepared = tuple[Any, Any, tuple[int, ...]]
@@ -117,20 +122,25 @@ class _Recorder:
                 raise
         return results
 
-    def trace(self, outputs: Mapping[str, torch.Tensor]) -> Trace:
+    def trace(self, outputs: Mapping[str, torch.Tensor], most_bytes: int) -> Trace:
         """Freeze what was recorded."""
         output_ids = {name: self._value_id(tensor) for name, tensor in outputs.items()}
         with torch._C.DisableTorchFunction():  # whoever runs the module may watch what it calls, not this
-            values = {key: _numpy(tensor) for key, tensor in self.tensors.items()}
-        return Trace(
-            nodes=tuple(self.nodes),
-            inputs=self.input_ids,
-            outputs=output_ids,
-            constants=self.constants,
-            values=values,
-            replay=TorchReplay(self.calls, self.tensors),
-            notes=tuple(self.notes),
-            hidden=self._hidden(frozenset(output_ids.values())),
+            trace = Trace(
+                nodes=tuple(self.nodes),
+                inputs=self.input_ids,
+                outputs=output_ids,
+                constants=self.constants,
+                values={key: numbers(tensor) for key, tensor in self.tensors.items()},
+                replay=TorchReplay(self.calls, self.tensors),
+                notes=tuple(self.notes),
+                hidden=self._hidden(frozenset(output_ids.values())),
+            )
+            shelf = shelved(self.tensors, trace.live, most_bytes)
+        return (
+            trace
+            if shelf is None
+            else replace(trace, values=Numbers(shelf), replay=TorchReplay(self.calls, shelf))
         )
 
     def prepare(self, func: Any, args: Any, kwargs: Any) -> Prepared:
@@ -317,12 +327,3 @@ def _without_onednn() -> Iterator[None]:
         yield
     finally:
         torch._C._set_mkldnn_enabled(before)
-
-
-def _numpy(tensor: torch.Tensor) -> Array:
-    """Return a tensor's numbers as a numpy view (a copy only for bfloat16)."""
-    plain = tensor.detach()
-    if plain.dtype is torch.bfloat16:
-        plain = plain.float()
-    array: Array = np.asarray(plain.numpy())
-    return array

@@ -13,6 +13,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.jit._fuser import optimized_execution
 
+from edgekit.runtimes.torch_shelf import MOST_BYTES, give_back
 from edgekit.runtimes.torch_tape import record
 from edgekit.runtimes.trace import Trace
 from edgekit.sources.adapter import Adapter
@@ -118,6 +119,8 @@ class Variant:
         self._original.tree = adapter.tree or self._original.tree
         self.substituted = tuple(substitutes.texts())
         self.attends = substitutes.attends
+        if substitutes.made_bytes > MOST_BYTES:
+            give_back()
 
     def record(self, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str]) -> Trace:
         """Run once without gradients and keep every operation.

@@ -49,7 +49,8 @@ class Substitutes(TorchFunctionMode):
 
     Values are `live` when they depend on an input of the model; an index or a mask that is not is a constant.
     `known` are the parameters and buffers of the model. With `apart` the parts of attention are kept from
-    being taken for one layer; `attends` tells whether there may be such parts.
+    being taken for one layer; `attends` tells whether there may be such parts. `made_bytes` is how much a run
+    that has ended held in the end.
     """
 
     def __init__(
@@ -69,6 +70,15 @@ class Substitutes(TorchFunctionMode):
         self._live: dict[int, torch.Tensor] = {}  # keeps them, so that an id stays its own
         self._constants = ComputedConstants(known)
         self.views: dict[int, Any] = {}
+        self.made_bytes = 0
+
+    def __exit__(self, *exception: Any) -> None:
+        """End the run: what it made is not kept any longer than its ids count."""
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        self.made_bytes = sum(each.nbytes for each in self._live.values())
+        self._live.clear()
+        self._constants.taken()
+        self.views.clear()
 
     def begin(self, inputs: Iterable[torch.Tensor]) -> None:
         """Name the inputs of the model."""
