@@ -21,6 +21,7 @@ from edgekit import schema
 from edgekit.errors import FormatError, UserError, did_you_mean
 from edgekit.formats import ncnn
 from edgekit.graph import Graph
+from edgekit.models.catalog import ENTRIES
 
 PARAM_FILE = "model.ncnn.param"
 BIN_FILE = "model.ncnn.bin"
@@ -141,9 +142,7 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
         raise UserError(f"'{folder}' is a file and no bundle", _remedy_for_file(folder))
     if not folder.is_dir():
         near = did_you_mean(folder.name, _bundles_beside(folder))
-        raise UserError(
-            f"no bundle at '{folder}'", near or f"make one with: edgekit export MODEL -o {folder}"
-        )
+        raise UserError(f"no bundle at '{folder}'", near or _remedy_for_nothing(str(path)))
     if not (folder / MANIFEST_FILE).is_file():
         found = sorted(folder.glob("*.ncnn.param")) or sorted(folder.glob("*.param"))
         remedy = f"name the .param itself: {found[0]}" if found else None
@@ -166,6 +165,17 @@ def _remedy_for_file(path: Path) -> str:
         spec = f"{path}:CLASS" if path.suffix == ".py" else path
         return f"make a bundle of the model: edgekit export {spec} -o {path.with_suffix('')}"
     return "name the folder that edgekit export wrote"
+
+
+def _remedy_for_nothing(text: str) -> str:
+    """Say how a bundle is made, of the model where one was named in its place."""
+    name = text.partition(":")[0]
+    if any(name == entry.name for entry in ENTRIES):
+        return f"that is a model: edgekit export {text} -o build/{name}"
+    file, colon, _ = text.rpartition(":")
+    if colon and file.endswith(".py"):
+        return f"that is a model: edgekit export {text} -o build/{Path(file).stem}"
+    return f"make one with: edgekit export MODEL -o {text}"
 
 
 def _bundles_beside(folder: Path) -> list[str]:

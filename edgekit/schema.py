@@ -199,16 +199,16 @@ def check_schema(document: object, wanted: str, where: str) -> Json:
         FormatError: it is no object, or of another schema.
     """
     if not isinstance(document, dict):
-        raise FormatError(f"'{where}' holds no JSON object", f"give a {wanted} document")
+        raise FormatError(f"'{where}' holds no JSON object", f"give a document of {wanted}")
     found = document.get("schema")
     if not isinstance(found, str):
-        raise FormatError(f"'{where}' names no schema", f"give a {wanted} document")
+        raise FormatError(f"'{where}' names no schema", f"give a document of {wanted}")
     if found == wanted:
         return document
     name, _, version = wanted.rpartition("/")
     found_name, _, found_version = found.rpartition("/")
     if found_name != name or not (found_version.isascii() and found_version.isdigit()):
-        raise FormatError(f"'{where}' is of schema '{found}'", f"give a {wanted} document")
+        raise FormatError(f"'{where}' is of schema '{found}'", f"give a document of {wanted}")
     if int(found_version) > int(version):
         raise UserError(f"'{where}' was written by a newer edgekit ({found})", "install that edgekit")
     raise UserError(f"'{where}' was written by an older edgekit ({found})", "write it again")

@@ -29,7 +29,7 @@ def staged_folder(target: str | os.PathLike[str], marker: str) -> Iterator[Path]
         UserError: the place cannot be written, or holds something that is not ours.
     """
     place = Path(target).absolute()
-    _check_replaceable(place, marker)
+    check_replaceable(place, marker)
     new = [each for each in place.parents if not each.exists()]
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def staged_folder(target: str | os.PathLike[str], marker: str) -> Iterator[Path]
         mask = os.umask(0)
         os.umask(mask)
         staging.chmod(0o777 & ~mask)
-        _check_replaceable(place, marker)
+        check_replaceable(place, marker)
         _exchange(staging, place)
     finally:
         scratch.remove(staging)  # where the earlier folder is by now
@@ -53,12 +53,20 @@ def staged_folder(target: str | os.PathLike[str], marker: str) -> Iterator[Path]
                 folder.rmdir()
 
 
-def _check_replaceable(place: Path, marker: str) -> None:
+def check_replaceable(target: str | os.PathLike[str], marker: str) -> None:
+    """Refuse a place that holds something without the file `marker`: it is not ours to replace.
+
+    `staged_folder` does so itself; whoever works for minutes before it asks here first.
+
+    Raises:
+        UserError: the place holds something that is not ours.
+    """
+    place = Path(target).absolute()
     if place.is_dir() and not any(place.iterdir()):
         return
     if place.exists() and not (place / marker).is_file():
         raise UserError(
-            f"'{place}' exists and holds no {marker}", "choose another folder with -o, or remove it yourself"
+            f"'{place}' exists and holds no {marker}", "choose another folder, or remove it yourself"
         )
 
 

@@ -42,6 +42,18 @@ class Parser(argparse.ArgumentParser):
         self._check_options(args)
         return super().parse_known_args(args, namespace)
 
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Name the command that takes no more where argparse names the program."""
+        found, left = self.parse_known_args(args, namespace)
+        if left:
+            raise UserError(
+                f"nothing takes the argument{'s' if len(left) > 1 else ''} {' '.join(map(repr, left))}",
+                f"see: {getattr(found, 'prog', self.prog)} --help",
+            )
+        return found
+
     def _check_options(self, args: Sequence[str]) -> None:
         known = [option for option in self._option_string_actions if option.startswith("--")]
         for text in args:
@@ -78,7 +90,7 @@ def command(
     """Add the parser of one command; `run(args)` does its work and returns the exit code."""
     parser = subparsers.add_parser(name, help=summary, description=summary, epilog=epilog)
     parser._is_command = True
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, prog=parser.prog)
     return parser
 
 

@@ -22,6 +22,8 @@ _EPILOG = """\
   edgekit bench build/a --against yesterday.json
   edgekit bench build/a --device local --device ssh:board --device adb
   edgekit bench --import bench-mobilenet_v2.json --html build/phone.html
+
+exit codes: 0 measured, 1 something got slower than --against says
 """
 
 _MEASURING = ("device", "precision", "layers", "quick", "certified", "compare", "runtime", "cpus", "input")

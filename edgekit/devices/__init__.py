@@ -35,6 +35,12 @@ __all__ = [
 
 KINDS = ("local", "qemu", "ssh", "adb")
 _FORMS = ("local", "qemu:CPU", "ssh:[USER@]HOST[:PORT]", "adb[:SERIAL]")
+_LACKS = {
+    "qemu": ("a CPU", "name one, as in qemu:cortex-a76"),
+    "ssh": ("a host", "name one as you log in to it, as in ssh:pi@raspberry"),
+    "adb": ("a serial number", "name it as `adb devices` does, or leave the colon out"),
+}
+"""What a kind without its name lacks, and how to give it."""
 
 
 def open_device(spec: str) -> Device:
@@ -52,6 +58,8 @@ def open_device(spec: str) -> Device:
         return SshDevice(name)
     if spec == "adb" or (kind == "adb" and name):
         return AdbDevice(name or None)
+    if kind in _LACKS and not name:
+        raise UserError(f"the device '{kind}' lacks {_LACKS[kind][0]}", _LACKS[kind][1])
     known = "known devices: " + ", ".join(_FORMS)
     near = None if kind in KINDS else did_you_mean(kind, KINDS)
     raise UserError(f"unknown device '{spec}'", f"{near} {known}" if near else known)

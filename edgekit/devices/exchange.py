@@ -14,9 +14,11 @@ from edgekit import processes, scratch
 from edgekit.devices.base import Reply, Tensor, WorkerCrashed, WorkerError
 from edgekit.devices.watch import Watch, last_step
 from edgekit.errors import MissingPackage
+from edgekit.worker.affinity import NoSuchCpu
 from edgekit.worker.protocol import MESSAGE_FILE, read_message, write_message
 
 WORKER_FOLDER = Path(edgekit.worker.__file__).parent
+_REMEDIES = {NoSuchCpu.__name__: "name others with --cpus, or leave it out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +124,5 @@ def _worker_error(error: Mapping[str, Any]) -> WorkerError | MissingPackage:
     if error["type"] == "ModuleNotFoundError" and "ncnn" in error["message"]:
         return MissingPackage("ncnn", "ncnn")
     step = f" at {error['step']}" if error["step"] else ""
-    return WorkerError(f"{error['message']}{step}")
+    remedy = _REMEDIES.get(error["type"])
+    return WorkerError(f"{error['message']}{step}", remedy)

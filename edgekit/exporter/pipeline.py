@@ -17,7 +17,7 @@ from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs
 from edgekit.sources.recipe import settled
 from edgekit.sources.request import WeightOptions, weights_path
 from edgekit.sources.spec import parse_spec
-from edgekit.staging import staged_folder
+from edgekit.staging import check_replaceable, staged_folder
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +59,7 @@ def export(
         seed=seed,
     )
     where = open_device(device)
+    check_replaceable(out, MANIFEST_FILE)
     require("torch", "torch")  # takes seconds to import: a mistyped name is answered before
     from edgekit.exporter.advice import tried
     from edgekit.exporter.run import Run

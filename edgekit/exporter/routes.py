@@ -22,7 +22,7 @@ from edgekit.exporter.result import ExportError, Finding, FindingKind
 from edgekit.exporter.structure import SourceFinder, kinds_of
 from edgekit.runtimes.trace import Array, Source
 from edgekit.sources.adapter import OutputTree
-from edgekit.sources.code import user_code_error
+from edgekit.sources.code import CHECK_INPUTS, user_code_error
 from edgekit.sources.load import TorchModel
 from edgekit.sources.variant import Variant, run
 from edgekit.toolchain.onnx_export import OnnxExportError, export_onnx
@@ -197,7 +197,7 @@ def _finder(traced: Traced) -> SourceFinder:
 
 def _own_error(model: TorchModel, error: Exception) -> UserError:
     shapes = ", ".join(f"{spec.name} {'x'.join(map(str, spec.shape))}" for spec in model.inputs)
-    return user_code_error(error, f"the model, run on {shapes},")
+    return user_code_error(error, f"the model, run on {shapes},", CHECK_INPUTS)
 
 
 def _trace_error(model: TorchModel, tensors: list[torch.Tensor], error: Exception) -> Exception:

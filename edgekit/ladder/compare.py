@@ -21,7 +21,7 @@ _OFF_THE_BUNDLE = ("fp16-weights", "bf16", "fp16-storage", "fp16")
 """Stages that are compared with the bundle in float32, not with one another."""
 
 _NEED_HALF = {
-    "fp16-storage": "ncnn stores half precision on ARM only: here it would store float32",
+    "fp16-storage": "ncnn stores fp16 on ARM only: here it would store float32",
     "fp16": "this CPU has no half-precision arithmetic: ncnn would compute in float32",
 }
 

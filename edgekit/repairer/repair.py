@@ -11,7 +11,7 @@ from edgekit import scratch
 from edgekit.alignment import store
 from edgekit.alignment.model import Alignment
 from edgekit.alignment.sample import Sample
-from edgekit.bundle import Bundle, open_bundle
+from edgekit.bundle import MANIFEST_FILE, Bundle, open_bundle
 from edgekit.devices import Device, open_device
 from edgekit.errors import UserError, did_you_mean
 from edgekit.forecaster import LayerForecast
@@ -27,6 +27,7 @@ from edgekit.repairer.search import Hopeless, search
 from edgekit.repairer.subject import Subject, told_by
 from edgekit.repairer.why import why
 from edgekit.repairer.write import param_diff, write_bundle
+from edgekit.staging import check_replaceable
 from edgekit.verifier import Artefact, LayerResult, Status, VerifyReport
 from edgekit.verifier.storage import narrow_weights
 from edgekit.verifier.verify import check_matches, judge_artefact
@@ -65,6 +66,7 @@ def repair(
             f"'{precision}' cannot be repaired for",
             did_you_mean(precision, PRECISIONS) or "choose from " + ", ".join(PRECISIONS),
         )
+    check_replaceable(output, MANIFEST_FILE)
     subject = _open(bundle)
     where = open_device(device) if isinstance(device, str) else device
     real = open_device(timed_on) if isinstance(timed_on, str) else timed_on

@@ -12,6 +12,7 @@ from edgekit.units import format_bytes, format_count, format_duration, format_er
 _MOST_SOURCES = 3
 _MOST_WARNINGS = 5
 _MOST_UNMATCHED = 3
+_MOST_PORTS = 4
 
 
 def export_text(result: ExportResult, elapsed_s: float) -> str:
@@ -85,7 +86,11 @@ def _warnings(warnings: Sequence[ConverterWarning], title: str) -> list[str]:
 
 
 def _ports(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(f"{spec.name} {format_shape(spec.shape)}" for spec in specs)
+    """The ports by name and shape; of a model with many states, the first and how many more."""
+    named = [f"{spec.name} {format_shape(spec.shape)}" for spec in specs]
+    if len(named) > _MOST_PORTS:
+        named[_MOST_PORTS - 1 :] = [f"and {len(named) - _MOST_PORTS + 1} more"]
+    return ", ".join(named)
 
 
 def _probes(result: ExportResult) -> int:

@@ -151,6 +151,10 @@ def _wrapped(error: BaseException, what: str) -> BaseException:
     return user_code_error(error, what)
 
 
+CHECK_INPUTS = "check the shapes of the inputs, and the model's code"
+"""What to try first where a model raises on inputs that somebody described."""
+
+
 def user_code_error(error: BaseException, what: str, first: str = "mend the model's code") -> UserError:
     """Return a `UserError` for an exception out of the user's code: what, where, and in one line why.
 

@@ -12,7 +12,7 @@ import torch
 from edgekit.bundle import Manifest, TensorSpec, file_sha256
 from edgekit.errors import UserError
 from edgekit.runtimes.trace import Array, Trace
-from edgekit.sources.code import user_code_error
+from edgekit.sources.code import CHECK_INPUTS, user_code_error
 from edgekit.sources.inputs import InputSpec, probe
 from edgekit.sources.load import TorchModel, load_torch
 from edgekit.sources.request import Request, WeightOptions
@@ -133,7 +133,7 @@ class RebuiltModel:
         try:
             return self._variant.record(tensors, self._outputs)
         except Exception as error:
-            raise user_code_error(error, "the model, run on the given inputs,") from error
+            raise user_code_error(error, "the model, run on the given inputs,", CHECK_INPUTS) from error
 
     def roll(
         self,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.alignment import Alignment, Port, Sample, align, sample
 from edgekit.alignment import Artefact as AlignedArtefact
+from edgekit.bundle import MANIFEST_FILE
 from edgekit.devices import Device
 from edgekit.errors import UserError, require
 from edgekit.formats import ncnn as ncnn_format
@@ -64,7 +65,8 @@ def align_foreign(
         if not path.is_file():
             raise UserError(f"no file '{path}'", "the .param and the .bin lie beside each other")
     if model is None:
-        raise UserError(f"'{param}' says nothing of its PyTorch model", "name it with: --model SPEC")
+        bundle = f"verify its bundle: {param.parent}, or " if (param.parent / MANIFEST_FILE).is_file() else ""
+        raise UserError(f"'{param}' says nothing of its PyTorch model", f"{bundle}name it with: --model SPEC")
     graph = ncnn_format.read(param, binary)
     require("torch", "torch")
     from edgekit.sources.rebuild import record_probes

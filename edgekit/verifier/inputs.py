@@ -6,7 +6,7 @@ They become named arrays in PyTorch's shapes. A model with states gets a sequenc
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,20 @@ def read_inputs(path: str | os.PathLike[str], manifest: Manifest) -> tuple[Named
     if not found:
         raise UserError(f"'{place}' holds no pictures", "give a folder of PNG or JPEG files")
     return found
+
+
+def check_finite(sets: Sequence[NamedInputs]) -> None:
+    """Refuse inputs that hold NaN or infinity: what a layer makes of them says nothing about the layer.
+
+    Raises:
+        UserError: an array holds one, with the number of them.
+    """
+    for each in sets:
+        for name, array in each.arrays.items():
+            odd = int(np.count_nonzero(~np.isfinite(array)))
+            if odd:
+                found = f"NaN or infinity in {odd} of {array.size} numbers"
+                raise UserError(f"the input '{name}' of {each.name} holds {found}", "give finite numbers")
 
 
 def _read(place: Path, manifest: Manifest) -> Iterator[NamedInputs]:

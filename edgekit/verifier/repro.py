@@ -21,6 +21,9 @@ from edgekit.staging import staged_folder
 from edgekit.verifier.run import Artefact
 from edgekit.verifier.terms import sums_of
 
+CASE_FILE = "case.json"
+"""By which a folder is known as a case that was written here."""
+
 _SCRIPT = '''\
 """Run one ncnn layer on stored inputs and compare it with stored PyTorch results."""
 import json, pathlib
@@ -60,7 +63,7 @@ def write_repro(
             f"layer '{entry.name}' has no reference to be reproduced against",
             entry.reason or "choose another",
         )
-    with staged_folder(folder, marker="case.json") as staging:
+    with staged_folder(folder, marker=CASE_FILE) as staging:
         graph = extract(artefact.graph, entry, sample)
         ncnn.write(graph, staging / "layer.param", staging / "layer.bin")
         layer = artefact.graph.layers[entry.index]
@@ -80,7 +83,7 @@ def write_repro(
                 for blob in entry.outputs
             ],
         }
-        schema.write_json(case, staging / "case.json")
+        schema.write_json(case, staging / CASE_FILE)
         (staging / "repro.py").write_text(_SCRIPT, "utf-8")
     return Path(folder)
 

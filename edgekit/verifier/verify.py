@@ -16,14 +16,15 @@ from edgekit.devices import Device, open_device
 from edgekit.errors import FormatError, UserError, did_you_mean
 from edgekit.graph import Graph
 from edgekit.runtimes.ncnn import PRECISIONS
+from edgekit.staging import check_replaceable
 from edgekit.verifier.explain import explain
 from edgekit.verifier.foreign import Foreign, align_foreign, is_foreign
-from edgekit.verifier.inputs import NamedInputs, read_inputs
+from edgekit.verifier.inputs import NamedInputs, check_finite, read_inputs
 from edgekit.verifier.judge import Judge, report
 from edgekit.verifier.mismatch import comparison, explained, first_difference
 from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.reference import make_reference
-from edgekit.verifier.repro import write_repro
+from edgekit.verifier.repro import CASE_FILE, write_repro
 from edgekit.verifier.run import Artefact, measure
 from edgekit.verifier.storage import narrow_weights
 from edgekit.verifier.stream import StreamResult
@@ -63,6 +64,8 @@ def verify(
     """
     check_precision(precision)
     where = open_device(device) if isinstance(device, str) else device
+    if repro is not None:
+        check_replaceable(repro, CASE_FILE)
     if not isinstance(bundle, Bundle) and is_foreign(os.fspath(bundle)):
         if inputs is not None:
             raise UserError("--inputs needs a bundle", "leave it out, or export the model")
@@ -83,6 +86,7 @@ def verify(
     if inputs is not None:
         sets = inputs if isinstance(inputs, Sequence) and not isinstance(inputs, str) else None
         given = read_inputs(inputs, opened.manifest) if sets is None else sets  # type: ignore[arg-type]
+        check_finite(given)
         path = None if weights is None else Path(weights)
         new = make_reference(opened, artefact, alignment, fingerprint, given, model, path)
         alignment, samples, stream = new.alignment, new.samples, new.stream

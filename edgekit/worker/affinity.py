@@ -13,6 +13,10 @@ from typing import Any
 SYSFS_CPU = "/sys/devices/system/cpu"
 
 
+class NoSuchCpu(ValueError):
+    """A CPU was named that this process may not use."""
+
+
 def clusters(cpus: Iterable[int] | None = None, sysfs: str = SYSFS_CPU) -> list[dict[str, Any]]:
     """Group the allowed CPUs into clusters of equal speed, fastest first.
 
@@ -39,14 +43,15 @@ def choose(threads: int, pin: Mapping[str, Any], sysfs: str = SYSFS_CPU) -> list
     CPU 0 (which takes most interrupts) last among equals.
 
     Raises:
-        ValueError: a CPU that this process may not use, or an unknown cluster.
+        NoSuchCpu: a CPU that this process may not use.
+        ValueError: an unknown cluster.
     """
     allowed = sorted(os.sched_getaffinity(0))
     if pin.get("cpus"):
         wanted = [int(cpu) for cpu in pin["cpus"]]
         outside = [cpu for cpu in wanted if cpu not in allowed]
         if outside:
-            raise ValueError(f"CPUs {outside} are not among those this process may use ({allowed})")
+            raise NoSuchCpu(f"CPUs {outside} are not among those this process may use ({allowed})")
         return wanted
     found = clusters(allowed, sysfs)
     name = pin.get("cluster") or "fastest"

@@ -59,7 +59,7 @@ def test_bench_prints_and_writes_and_checks_against_itself(
         (["--precision", "fp61"], "'fp61' is not a value of --precision"),
         (["--cpus", "big,1"], "names no CPUs"),
         (["--against", "nowhere.json"], "cannot read"),
-        (["--cpus", "4095"], "4095"),
+        (["--cpus", "4095"], "remedy: name others with --cpus"),
         (["--input", "x=3x8x8"], "no input 'x'"),
     ],
 )

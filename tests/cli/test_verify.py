@@ -102,6 +102,7 @@ def test_the_worst_culprit_is_written_as_a_case_of_its_own(
         (["--json", "-", "--html", "-"], "--json and --html cannot both be stdout"),
         (["--device", "moon"], "unknown device 'moon'"),
         (["--input", "x=1x3x10x10"], "--input describes the inputs of a .param of other make"),
+        (["more"], "nothing takes the argument 'more'"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -117,6 +118,28 @@ def test_a_missing_bundle_is_a_line_and_a_remedy(tmp_path: Path, capsys: pytest.
     assert captured.out == ""
     assert "no bundle at" in captured.err
     assert "remedy: make one with: edgekit export" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [("mobilenet_v2:width=0.5", "mobilenet_v2"), ("nets/my.py:Net", "my"), ("mobilenet_v2", "mobilenet_v2")],
+)
+def test_a_model_in_the_place_of_a_bundle_is_told_how_to_become_one(
+    model: str, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", model]) == 2
+    assert f"remedy: that is a model: edgekit export {model} -o build/{place}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--repro", "{}"], ["--repair", "fp16", "-o", "{}"]])
+def test_what_is_not_ours_is_refused_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "one.txt").write_text("dear")
+    empty = tmp_path / "empty"  # no bundle, and nobody has come to notice it
+    assert main(["verify", str(empty), *(each.format(tmp_path / "letters") for each in options)]) == 2
+    assert "letters' exists and holds no" in capsys.readouterr().err
 
 
 def test_files_of_other_make_are_refused_for_a_reason(

@@ -24,9 +24,10 @@ def test_every_kind_opens_without_being_there() -> None:
             "unknown device 'quem:max'",
             "did you mean 'qemu'? known devices: local, qemu:CPU, ssh:",
         ),
-        ("adb:", "unknown device 'adb:'", "known devices: local, qemu:CPU, ssh:[USER@]HOST[:PORT], adb["),
+        ("adb:", "the device 'adb' lacks a serial number", "name it as `adb devices` does"),
+        ("ssh", "the device 'ssh' lacks a host", "name one as you log in to it, as in ssh:"),
         ("", "unknown device ''", "known devices: local, qemu:CPU, ssh:"),
-        ("qemu", "unknown device 'qemu'", "known devices: local, qemu:CPU, ssh:"),
+        ("qemu", "the device 'qemu' lacks a CPU", "name one, as in qemu:cortex-a76"),
         ("qemu:", "unknown CPU '' of device qemu", "choose from qemu:cortex-a53"),
         ("qemu:cortexa76", "unknown CPU 'cortexa76' of device qemu", "did you mean 'cortex-a76'"),
         ("local:1", "unknown device 'local:1'", "known devices: local, qemu:CPU, ssh:"),
@@ -39,7 +40,16 @@ def test_a_wrong_name_is_told_what_there_is(spec: str, message: str, remedy: str
     assert str(caught.value.remedy).startswith(remedy)
 
 
-@pytest.mark.parametrize("spec", ["local", "adb:", "qemu:cortex-a77"])
-def test_setup_refuses_what_it_cannot_set_up(spec: str) -> None:
-    with pytest.raises(UserError):
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("local", "needs no setup"),
+        ("adb:", "lacks a serial number"),
+        ("ssh", "lacks a host"),
+        ("qemu:cortex-a77", "unknown CPU"),
+        ("moon", "unknown device 'moon'"),
+    ],
+)
+def test_setup_refuses_what_it_cannot_set_up(spec: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         setup_device(spec)

@@ -63,6 +63,17 @@ def test_an_npz_that_does_not_fit(
         read_inputs(tmp_path / "a.npz", open_bundle(bundle).manifest)
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_no_layer_is_accused_of_numbers_that_were_none(bundle: Path, tmp_path: Path, odd: float) -> None:
+    pixels = np.zeros((1, 3, 24, 24), np.float32)
+    pixels[0, 1, 2, 3] = odd
+    np.savez(tmp_path / "odd.npz", x=pixels)
+    given = read_inputs(tmp_path / "odd.npz", open_bundle(bundle).manifest)
+    for inputs in (tmp_path / "odd.npz", given):
+        with pytest.raises(UserError, match="'x' of odd.npz holds NaN or infinity in 1 of 1728 numbers"):
+            edgekit.verify(bundle, inputs=inputs, model="never.py:Looked")
+
+
 def test_files_that_are_no_inputs(bundle: Path, tmp_path: Path) -> None:
     manifest = open_bundle(bundle).manifest
     with pytest.raises(UserError, match="no inputs at"):

@@ -14,6 +14,8 @@ def setup_device(spec: str, progress: Progress = silent, *, again: bool = False)
     Raises:
         UserError: the kind needs no setup or does not exist, or the setup cannot be done here.
     """
+    from edgekit.devices import open_device
+
     kind, _, name = spec.partition(":")
     if kind == "qemu":
         from edgekit.devices.qemu import QemuDevice, setup_qemu
@@ -36,6 +38,8 @@ def setup_device(spec: str, progress: Progress = silent, *, again: bool = False)
         return setup_adb(name or None, progress, again=again)
     if spec == "local":
         raise UserError("local needs no setup", "pip install 'edgekit[ncnn]' is all it takes")
+    if kind in _KINDS:
+        open_device(spec)  # says what its name lacks
     raise UserError(
         f"unknown device '{spec}'", did_you_mean(kind, _KINDS) or "setup knows " + ", ".join(_KINDS)
     )
