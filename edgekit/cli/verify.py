@@ -48,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser.add_argument(
         "--inputs",
         metavar="FILE",
-        help="what to compare on: an .npz of inputs by name, an image, a folder of images, a .wav "
+        help="what to compare on: an .npz of inputs by name, an .npy, an image, a folder of images, a .wav "
         "(default: the bundle's own seeded inputs)",
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Reading `.npz` files that anybody may have written: no pickles, no bombs, one kind of error.
+"""Reading `.npz` and `.npy` files that anybody may have written: no pickles, no bombs, one kind of error.
 
 numpy reads an array as its header announces it, whatever the archive holds; here header and archive have to
 agree before anything is allocated, and the caller sees shape and dtype before the numbers are read.
@@ -106,14 +106,35 @@ class Archive:
         return self._file.open(self._names[name])
 
     def _header(self, name: str, file: IO[bytes]) -> Entry:
-        shape, fortran_order, dtype = _parsed(file)
-        if dtype.kind not in _PLAIN_KINDS:
-            raise ValueError(f"the array '{name}' holds {dtype} instead of plain numbers")
-        entry = Entry(tuple(int(size) for size in shape), dtype, bool(fortran_order))
-        left = self._names[name].file_size - file.tell()
-        if min(entry.shape, default=0) < 0 or entry.nbytes != left:
-            raise ValueError(f"the array '{name}' announces {entry.nbytes} bytes and has {left}")
-        return entry
+        return _entry(name, file, self._names[name].file_size)
+
+
+def read_npy(path: Path, remedy: str) -> npt.NDArray[Any]:
+    """Return the array of an `.npy`.
+
+    Raises:
+        UserError: the file cannot be read.
+        FormatError: it is damaged, or holds no plain numbers.
+    """
+    content = read_buffer(path)
+    file = io.BytesIO(content)
+    try:
+        entry = _entry(path.name, file, len(content))
+    except Exception as error:  # the parser of array headers has many
+        raise FormatError(f"'{path}' is damaged: {error or type(error).__name__}", remedy) from None
+    return _shaped(np.frombuffer(content, entry.dtype, prod(entry.shape), file.tell()), entry)
+
+
+def _entry(name: str, file: IO[bytes], size: int) -> Entry:
+    """Read the header of an array and hold it to the bytes that are there."""
+    shape, fortran_order, dtype = _parsed(file)
+    if dtype.kind not in _PLAIN_KINDS:
+        raise ValueError(f"the array '{name}' holds {dtype} instead of plain numbers")
+    entry = Entry(tuple(int(size) for size in shape), dtype, bool(fortran_order))
+    left = size - file.tell()
+    if min(entry.shape, default=0) < 0 or entry.nbytes != left:
+        raise ValueError(f"the array '{name}' announces {entry.nbytes} bytes and has {left}")
+    return entry
 
 
 def _shaped(numbers: npt.NDArray[Any], entry: Entry) -> npt.NDArray[Any]:

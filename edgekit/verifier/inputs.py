@@ -1,4 +1,4 @@
-"""Inputs that the user brings: an .npz by input name, a photograph, a folder of them, a .wav.
+"""Inputs that the user brings: an .npz by input name, an .npy, a photograph, a folder of them, a .wav.
 
 They become named arrays in PyTorch's shapes. A model with states gets a sequence of frames.
 """
@@ -15,13 +15,15 @@ import numpy as np
 from edgekit.bundle import Manifest, TensorSpec
 from edgekit.errors import UserError, did_you_mean
 from edgekit.files import check_regular
-from edgekit.formats.npz import open_npz
+from edgekit.formats.npz import open_npz, read_npy
 from edgekit.media.audio import read_wav, spectrum
 from edgekit.media.images import SUFFIXES, read_image
 from edgekit.runtimes.trace import Array
+from edgekit.verifier.arrays import sample_count, samples_of
 from edgekit.verifier.stream import states
 
 _MOST_SAMPLES = 64
+_KINDS = "give an .npz, an .npy, a picture, a folder of pictures or a .wav"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +43,7 @@ def read_inputs(path: str | os.PathLike[str], manifest: Manifest) -> tuple[Named
     """
     place = Path(path)
     if not place.exists():
-        raise UserError(f"no inputs at '{place}'", "give an .npz, a picture, a folder of pictures or a .wav")
+        raise UserError(f"no inputs at '{place}'", _KINDS)
     found = tuple(_read(place, manifest))
     if not found:
         raise UserError(f"'{place}' holds no pictures", "give a folder of PNG or JPEG files")
@@ -72,12 +74,14 @@ def _read(place: Path, manifest: Manifest) -> Iterator[NamedInputs]:
     check_regular(place)
     if place.suffix.lower() == ".npz":
         yield from _npz(place, manifest)
+    elif place.suffix.lower() == ".npy":
+        yield from _npy(place, manifest)
     elif place.suffix.lower() == ".wav":
         yield from _sound(place, manifest)
     elif place.suffix.lower() in SUFFIXES:
         yield _picture(place, manifest)
     else:
-        raise UserError(f"'{place}' is of no kind that inputs come in", "give an .npz, a picture or a .wav")
+        raise UserError(f"'{place}' is of no kind that inputs come in", _KINDS)
 
 
 def _picture(path: Path, manifest: Manifest) -> NamedInputs:
@@ -107,7 +111,7 @@ def _sound(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
 
 
 def _npz(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
-    wanted = {spec.name: spec for spec in manifest.inputs if spec.name not in states(manifest)}
+    wanted = _wanted(manifest)
     with open_npz(path, "write it with numpy.savez") as archive:
         for name in archive.names:
             if name not in wanted:
@@ -118,30 +122,39 @@ def _npz(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
                 raise UserError(
                     f"'{path.name}' lacks the input '{name}'", f"it must hold {', '.join(wanted)}"
                 )
-        counts = {_count(archive.entry(name).shape, spec) for name, spec in wanted.items()}
+        entries = {name: archive.entry(name) for name in wanted}
+        counts = {sample_count(entries[name].shape, entries[name].dtype, wanted[name]) for name in wanted}
         if len(counts) != 1:
             raise UserError(
                 f"the inputs in '{path.name}' hold different numbers of samples", "give equally many"
             )
-        arrays = {name: archive.read(name) for name in wanted}
-    (count,) = counts
+        arrays = {name: samples_of(archive.read(name), spec) for name, spec in wanted.items()}
+    yield from _numbered(path.name, counts.pop(), arrays)
+
+
+def _npy(path: Path, manifest: Manifest) -> Iterator[NamedInputs]:
+    wanted = _wanted(manifest)
+    if len(wanted) != 1:
+        raise UserError(
+            f"one array does not make the inputs {', '.join(wanted)}", "give them by name in an .npz"
+        )
+    (spec,) = wanted.values()
+    array = read_npy(path, "write it with numpy.save")
+    count = sample_count(array.shape, array.dtype, spec)
+    yield from _numbered(path.name, count, {spec.name: samples_of(array, spec)})
+
+
+def _wanted(manifest: Manifest) -> dict[str, TensorSpec]:
+    """The inputs that a user gives: all but the states."""
+    return {spec.name: spec for spec in manifest.inputs if spec.name not in states(manifest)}
+
+
+def _numbered(name: str, count: int | None, arrays: Mapping[str, Array]) -> Iterator[NamedInputs]:
     for number in range(count or 1):
         yield NamedInputs(
-            path.name if count is None else f"{path.name} [{number}]",
-            {name: arrays[name] if count is None else arrays[name][number] for name in wanted},
+            name if count is None else f"{name} [{number}]",
+            {key: samples[number] for key, samples in arrays.items()},
         )
-
-
-def _count(shape: tuple[int, ...], spec: TensorSpec) -> int | None:
-    """Samples in an array with one axis more than the input; None when it is one sample itself."""
-    if len(shape) == len(spec.shape):
-        return None
-    if len(shape) == len(spec.shape) + 1:
-        return shape[0]
-    raise UserError(
-        f"'{spec.name}' has shape {list(shape)}",
-        f"the model takes {list(spec.shape)}, with an axis in front for several samples",
-    )
 
 
 def spread_out(count: int, most: int) -> list[int]:

@@ -53,10 +53,10 @@ def verify(
     PyTorch model, `input_specs` describe its inputs where the spec does not, and the two are aligned first.
 
     Without `inputs` the bundle's own seeded inputs and reference captures are used and PyTorch is not
-    needed. With `inputs` (an .npz by input name, an image, a folder of images, or a .wav) the PyTorch model
-    runs once per sample; `model` names it where the bundle's own spec would execute user code, and
-    `weights` the checkpoint where the bundle was exported with one. `repro` is a folder for the smallest
-    runnable case of the worst culprit.
+    needed. With `inputs` (an .npz by input name, an .npy, an image, a folder of images, or a .wav) the
+    PyTorch model runs once per sample; `model` names it where the bundle's own spec would execute user
+    code, and `weights` the checkpoint where the bundle was exported with one. `repro` is a folder for the
+    smallest runnable case of the worst culprit.
 
     Raises:
         UserError: a damaged bundle, an unknown precision, inputs that do not fit.

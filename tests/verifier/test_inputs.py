@@ -29,6 +29,34 @@ def test_an_npz_of_several_samples(bundle: Path, module: nn.Module, tmp_path: Pa
     assert all(layer.typical is not None for layer in report.layers)
 
 
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((3, 24, 24), None), ((1, 3, 24, 24), None), ((2, 3, 24, 24), 2), ((2, 1, 3, 24, 24), 2)],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", ">f4"])
+def test_an_array_is_one_sample_or_several(
+    bundle: Path, tmp_path: Path, shape: tuple[int, ...], count: int | None, dtype: str
+) -> None:
+    numbers = np.random.default_rng(0).random(shape).astype(dtype)
+    np.save(tmp_path / "a.npy", numbers)
+    np.savez(tmp_path / "a.npz", x=numbers)
+    manifest = open_bundle(bundle).manifest
+    for path in (tmp_path / "a.npy", tmp_path / "a.npz"):
+        found = read_inputs(path, manifest)
+        names = (path.name,) if count is None else tuple(f"{path.name} [{number}]" for number in range(count))
+        assert tuple(each.name for each in found) == names
+        assert all(each.arrays["x"].dtype == np.float32 for each in found)
+        expected = numbers.reshape(-1, 1, 3, 24, 24).astype(np.float32)
+        assert np.array_equal(np.stack([each.arrays["x"] for each in found]), expected)
+
+
+def test_a_batch_of_pictures_is_verified_one_by_one(bundle: Path, module: nn.Module, tmp_path: Path) -> None:
+    np.save(tmp_path / "batch.npy", np.random.default_rng(0).random((2, 3, 24, 24)))
+    report = edgekit.verify(bundle, inputs=tmp_path / "batch.npy", model=module)
+    assert report.passed
+    assert report.samples == ("batch.npy [0]", "batch.npy [1]")
+
+
 def test_a_folder_of_pictures(bundle: Path, module: nn.Module, tmp_path: Path) -> None:
     for seed in range(3):
         photograph(tmp_path / f"{seed}.png", seed)
@@ -53,6 +81,9 @@ def test_a_model_with_other_weights_is_refused(bundle: Path, other_module: nn.Mo
         ({"y": np.zeros((1, 3, 24, 24))}, "no input of the model"),
         ({}, "lacks the input 'x'"),
         ({"x": np.zeros((3, 24, 24, 1, 1, 1))}, "has shape"),
+        ({"x": np.zeros((1, 3, 24, 32))}, "has shape"),
+        ({"x": np.zeros((0, 3, 24, 24))}, "has shape"),
+        ({"x": np.zeros((1, 3, 24, 24), np.uint8)}, "holds uint8, the model takes float32"),
     ],
 )
 def test_an_npz_that_does_not_fit(
@@ -81,6 +112,12 @@ def test_files_that_are_no_inputs(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 damaged")
     with pytest.raises(FormatError, match="is damaged: File is not a zip file"):
         read_inputs(tmp_path / "a.npz", manifest)
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00 damaged")
+    with pytest.raises(FormatError, match="is damaged"):
+        read_inputs(tmp_path / "a.npy", manifest)
+    np.save(tmp_path / "a.npy", np.array([None, {}], object))
+    with pytest.raises(FormatError, match="instead of plain numbers"):
+        read_inputs(tmp_path / "a.npy", manifest)
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(UserError, match="of no kind"):
         read_inputs(tmp_path / "a.txt", manifest)
