@@ -4,21 +4,24 @@ The culprits run alone again: once as they did, to compare what they give with t
 with one switch of ncnn turned off at a time.
 
 A layer that is wrong because of its weights or parameters stays wrong whatever path computes it. One that
-is right with winograd off, or with packing off, is wrong in that path.
+is right with winograd off, or with packing off, is wrong in that path. In half precision there is a third
+way: what it reads was rounded, and float32 gives the same on numbers rounded like that (the softmax of large
+logits). No kernel is at fault then.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.numerics.floors import largest
-from edgekit.numerics.halves import LARGEST, faded, overflows
+from edgekit.numerics.floors import UNITS, largest
+from edgekit.numerics.halves import LARGEST, SMALLEST, faded, overflows, rounded
 from edgekit.numerics.metrics import compare
 from edgekit.ops.half import BREAK_AT_ZERO
 from edgekit.runtimes.ncnn import PRECISIONS
@@ -45,6 +48,12 @@ _SWITCHES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 
 _LEFT = {"fp16-arithmetic": "fp16-storage", "fp16": "fp32", "bf16": "fp32"}
 """What a precision becomes without a path: its floor is the one to stay below."""
+
+_STORED = ("fp16", "bf16")
+"""The paths without which nothing is rounded to half precision."""
+
+_ACCOUNTED = 0.5
+"""Share of an error that a cause makes by itself to be named for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ def attribute(
         run_alone(artefact, alignment, sample, layers, trial.options, trial.threads) for trial in trials
     ]
     limits = [limits_of(artefact, alignment, [sample], trial.precision) for trial in trials]
+    coarse = _coarse(artefact, alignment, sample, layers)
     return tuple(
         _conclude(
             layer,
@@ -106,6 +116,7 @@ def attribute(
             [max(limit.isolated(blob, 0) for blob in layer.outputs) for limit in limits],
             _diagnosis(layer, answers[0][number], sample),
             _beyond(artefact, layer, answers[0][number], sample),
+            coarse[number],
         )
         for number, layer in enumerate(layers)
     )
@@ -126,6 +137,38 @@ def _error(layer: LayerAlignment, answer: Answer, sample: Sample) -> float | Non
             return None
         worst = max(worst, metrics.max_abs)
     return worst
+
+
+def _coarse(
+    artefact: Artefact, alignment: Alignment, sample: Sample, layers: Sequence[LayerAlignment]
+) -> list[tuple[float, str] | None]:
+    """Return how far each layer is off in float32 when only what it reads is rounded, and the words."""
+    precision = artefact.precision
+    if precision == "fp32":
+        return [None] * len(layers)
+    read = {blob for layer in layers for blob in layer.anchors}
+    narrow = {
+        blob: rounded(sample.blobs[blob], precision)
+        for blob in read
+        if np.issubdtype(sample.blobs[blob].dtype, np.floating)
+    }
+    given = replace(sample, blobs={**sample.blobs, **narrow})
+    answers = run_alone(artefact, alignment, given, layers, PRECISIONS["fp32"], artefact.threads)
+    found: list[tuple[float, str] | None] = []
+    for layer, answer in zip(layers, answers, strict=True):
+        error = _error(layer, answer, sample)
+        peak = max((largest(sample.blobs[blob]) for blob in layer.anchors), default=0.0)
+        found.append(None if error is None else (error, _spacing(peak, precision)))
+    return found
+
+
+def _spacing(peak: float, precision: str) -> str:
+    step = 2 * UNITS[precision] * 2.0 ** math.floor(math.log2(max(peak, SMALLEST[precision])))
+    name = precision.partition("-")[0]
+    return (
+        f"rounding what it reads makes that error in float32, too: numbers of {name} near {peak:.3g} are "
+        f"{step:.4g} apart"
+    )
 
 
 def _beyond(artefact: Artefact, layer: LayerAlignment, answer: Answer, sample: Sample) -> str | None:
@@ -155,6 +198,7 @@ def _conclude(
     limits: Sequence[float],
     diagnosis: str | None,
     beyond: str | None,
+    coarse: tuple[float, str] | None,
 ) -> Attribution:
     """Blame the paths without which the layer is right; the first trial is the layer as it runs."""
     errors = {trial.name: error for trial, error in trials[1:]}
@@ -163,16 +207,25 @@ def _conclude(
         return Attribution(layer.name, layer.index, None, (), "", errors)
     cleared = [trial for (trial, _), holds in zip(trials, right, strict=True) if holds]
     if cleared:
-        sentence = _cleared([trial.words for trial in cleared], beyond)
+        numbers = beyond or _rounding(cleared, trials[0][1], coarse)
+        sentence = _cleared([trial.words for trial in cleared], numbers)
     else:
         sentence = "it is wrong whichever kernel of ncnn computes it"
     blamed = tuple(trial.name for trial in cleared)
     return Attribution(layer.name, layer.index, diagnosis, blamed, sentence, errors)
 
 
-def _cleared(paths: Sequence[str], beyond: str | None) -> str:
-    """Say without which paths a layer is right, and what that means: `beyond`, or a fault of ncnn."""
+def _rounding(cleared: Sequence[_Trial], seen: float | None, coarse: tuple[float, str] | None) -> str | None:
+    """Say that rounding its inputs explains a layer that is right as soon as nothing is rounded."""
+    if seen is None or coarse is None or not any(trial.name in _STORED for trial in cleared):
+        return None
+    error, words = coarse
+    return words if error >= _ACCOUNTED * seen else None
+
+
+def _cleared(paths: Sequence[str], numbers: str | None) -> str:
+    """Say without which paths a layer is right, and what that means: its `numbers`, or a fault of ncnn."""
     if len(paths) == 1:
-        return f"it is right without {paths[0]}: {beyond or 'the fault is in that path of ncnn'}"
+        return f"it is right without {paths[0]}: {numbers or 'the fault is in that path of ncnn'}"
     each = f"each of these, switched off alone, makes it right: {', '.join(paths)}"
-    return f"{each}; {beyond or 'the fault is where they meet in ncnn'}"
+    return f"{each}; {numbers or 'the fault is where they meet in ncnn'}"

@@ -16,7 +16,8 @@ import numpy as np
 
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
-from edgekit.numerics.floors import floor
+from edgekit.devices import DeviceInfo
+from edgekit.numerics.floors import SUMS_IN_FP16, floor
 from edgekit.numerics.metrics import Finding
 from edgekit.verifier.limits import is_above, is_worthless, limits_of
 from edgekit.verifier.model import (
@@ -232,7 +233,7 @@ def report(
         and not repeated
         and all(out.status is Status.PASS for out in judged)
     )
-    notes = list(warnings)
+    notes = [*warnings, *_wider(judge.precision, judge.measurements.device)]
     misshapen = any(layer.finding is Finding.SHAPE for layer in layers)
     notes += [
         f"output blob '{blob}' changes when light mode is on: what was observed is not what runs"
@@ -257,3 +258,11 @@ def report(
         warnings=tuple(notes),
         weights=Counter(judge.artefact.stored.values()),
     )
+
+
+def _wider(precision: str, device: DeviceInfo) -> list[str]:
+    """Warn where ncnn adds up in float32 although fp16 was asked for: what passes may fail on a phone."""
+    if precision != SUMS_IN_FP16 or device.features.get("arm_asimdhp", False):
+        return []
+    seen = f"{device.cpu} has no fp16 arithmetic: ncnn computes in float32 there"
+    return [f"{seen}, and what passes may overflow on a phone; prove it with: --device qemu:cortex-a76"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import edgekit
 from edgekit.devices import Device, DeviceInfo, Reply, open_device
@@ -81,6 +83,42 @@ def test_the_path_without_which_a_layer_is_right_is_blamed(
     one = f"t is right without {words}: the fault is in that path of ncnn"
     several = f"ach of these, switched off alone, makes it right: {words}; the fault is where they meet"
     assert (several if ", " in words else one) in found
+
+
+class LargeLogits(nn.Module):
+    """A softmax of logits that bf16 holds no two neighbours of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Linear(16, 64)
+        with torch.no_grad():
+            self.logits.weight.mul_(1e5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(self.logits(x), -1)
+
+
+def test_what_rounding_its_inputs_does_is_no_fault_of_ncnn(tmp_path: Path) -> None:
+    """Of two logits that round to one number each gets a half: the softmax of float32 does the same."""
+    torch.manual_seed(0)
+    edgekit.export(LargeLogits().eval(), tmp_path / "net", inputs={"x": (1, 200, 16)})
+    report = edgekit.verify(tmp_path / "net", precision="bf16")
+    softmax = next(layer for layer in report.layers if layer.type == "Softmax")
+    assert report.culprits == (softmax.name,)
+    assert softmax.why is not None
+    assert "t is right without bfloat16 storage: rounding what it reads makes that error in float32" in (
+        softmax.why
+    )
+    assert "apart" in softmax.why
+
+
+def test_without_fp16_arithmetic_a_pass_is_told_to_be_none_for_a_phone(bundle: Path) -> None:
+    report = edgekit.verify(bundle, precision="fp16")
+    assert report.passed
+    on_arm = report.device.features.get("arm_asimdhp", False)
+    said = [each for each in report.warnings if "has no fp16 arithmetic" in each]
+    assert len(said) == (0 if on_arm else 1)
+    assert not any("arithmetic" in each for each in edgekit.verify(bundle, precision="bf16").warnings)
 
 
 def test_several_threads_are_blamed(bundle: Path, pointwise: LayerResult) -> None:
