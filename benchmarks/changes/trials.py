@@ -15,6 +15,7 @@ from windows import Keys
 import edgekit
 from edgekit.differ import Difference, DiffReport
 from edgekit.formats import ncnn
+from edgekit.graph import Graph, Layer
 
 Change = Callable[[Net, int, np.random.Generator], Keys]
 
@@ -58,6 +59,8 @@ def try_change(
             rewrite(net, rng)
     report = compare(subject, net, folder)
     layers = new if keys[0] == "extra" or (new and change.__name__.endswith("_added")) else {name}
+    if change.__name__ == "dropped":
+        layers = layers | twins(subject.graph, index)
     if keys == ("shape",):
         layers = layers | set(subject.graph.layers[index].outputs)
     if change.__name__ == "activation_added":
@@ -65,6 +68,27 @@ def try_change(
     return judged(
         subject.name, change.__name__ + (" disguised" if disguised else ""), name, keys, layers, report
     )
+
+
+def twins(graph: Graph, index: int) -> set[str]:
+    """Return the layers that come in a row with one like them: which of these is gone cannot be told."""
+    own = graph.layers[index]
+    names, above, below = {own.name}, own, own
+    while (before := graph.layers[graph.blobs[above.inputs[0]].producer]) and _alike(graph, before, above):
+        above = before
+        names.add(above.name)
+    while len(readers := graph.blobs[below.outputs[0]].consumers) == 1 and _alike(
+        graph, below, graph.layers[readers[0]]
+    ):
+        below = graph.layers[readers[0]]
+        names.add(below.name)
+    return names
+
+
+def _alike(graph: Graph, before: Layer, after: Layer) -> bool:
+    """Whether a layer is read by nothing but another of the same type and parameters."""
+    same = (before.type, before.params) == (after.type, after.params)
+    return same and len(before.outputs) == 1 and len(graph.blobs[before.outputs[0]].consumers) == 1
 
 
 def try_rewrite(subject: Subject, rewrite: Rewrite, seed: int, folder: Path) -> Outcome | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 A and B are bundles, .param files of any converter, or model specs as in `edgekit export`.
-What is to be changed is said of B where it is a model, else of A.
+What is to be changed is said of the one that is a model, of B where both or neither are.
 
   edgekit diff shipped.param net.py:Net --input image=1x3x224x224
   edgekit diff build/mobilenet_v2 other.param --json diff.json

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from edgekit.differ.draft import BATCH_MOVED, PADS_FOLLOW, Draft, Node, Shape, Value, View
-from edgekit.differ.patterns import gated_activations, shuffles, slices
+from edgekit.differ.patterns import bends_nothing, gated_activations, shuffles, slices
 
 _PRODUCTS = ("conv", "deconv", "linear")
 _SAME_UPPER, _SAME_LOWER = -233, -234
@@ -61,7 +61,9 @@ def _note_view(view: Node, reader: Node) -> None:
 def _identities(draft: Draft) -> None:
     """Take out pooling, resizing, permuting, cropping, joining and scaling that change nothing."""
     for node in list(draft.nodes.values()):
-        if len(node.inputs) == 1 and _is_identity(node, draft.shape(node.inputs[0])):
+        if len(node.inputs) != 1:
+            continue
+        if _is_identity(node, draft.shape(node.inputs[0])) or bends_nothing(node, draft):
             draft.idle += [(node.inputs[0], layer) for layer in node.layers]
             draft.drop(node)
 

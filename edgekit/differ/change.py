@@ -21,7 +21,8 @@ class Change:
 
     `severity` is what the change is worth by itself; `companions` are operations of the same side that
     came or went with it (the activation of a missing convolution). Of a rewiring, `feeds` are the
-    operations of the right that the left's wiring means, and the other way round. Of numbers of channels
+    operations of the right that the left's wiring means, and the other way round; `spares` those of the left
+    and of the right that are fed and not meant. Of numbers of channels
     that are in one ratio throughout, `ratio` is that of the left to the right.
     """
 
@@ -34,6 +35,7 @@ class Change:
     impact: str
     companions: tuple[Op, ...] = ()
     feeds: tuple[tuple[Op, ...], tuple[Op, ...]] = ((), ())
+    spares: tuple[tuple[Op, ...], tuple[Op, ...]] = ((), ())
     ratio: Fraction | None = None
 
 

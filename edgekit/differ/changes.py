@@ -32,7 +32,26 @@ def _plain(found: Matching) -> list[Change]:
     changes: list[Change] = []
     for left_index, right_index in sorted(found.pairs.items()):
         changes += compare_pair(found.left.ops[left_index], found.right.ops[right_index])
-    return [*changes, *alone(found), *rewired(found), *regrouped(found)]
+    changes = [*changes, *alone(found), *rewired(found), *regrouped(found)]
+    return _without_folded_biases(changes)
+
+
+def _without_folded_biases(changes: list[Change]) -> list[Change]:
+    """Leave out the bias of a layer whose BatchNorm is folded where the other side has a norm of its own.
+
+    The shift of the BatchNorm is that bias, and that the norms differ is said.
+    """
+    norms = [change for change in changes if change.kind == "normalization"]
+    left = {each.left.index for each in norms if each.left is not None and each.left.kind != "norm"}
+    right = {each.right.index for each in norms if each.right is not None and each.right.kind != "norm"}
+    return [change for change in changes if not (change.kind == "bias" and _folded(change, left, right))]
+
+
+def _folded(change: Change, left: set[int], right: set[int]) -> bool:
+    assert change.left is not None
+    assert change.right is not None
+    mine = change.left.index in left and bool(change.left.facts["bias"])
+    return mine or (change.right.index in right and bool(change.right.facts["bias"]))
 
 
 def _position(change: Change, found: Matching) -> float:

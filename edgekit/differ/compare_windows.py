@@ -114,7 +114,17 @@ def pool(left: Op, right: Op) -> Iterator[Found]:
     """Kind, window and target of a pooling."""
     if _same_pooling(left, right):
         return
-    yield "pooling", words.pool(left), words.pool(right), P2, "other neighbourhoods are summed up"
+    yield "pooling", words.pool(left), words.pool(right), P2, _pooling_impact(left, right)
+
+
+_TAKEN = {"max": "the largest value", "average": "the mean"}
+
+
+def _pooling_impact(left: Op, right: Op) -> str:
+    mine, theirs = (_TAKEN.get(str(op.facts["type"])) for op in (left, right))
+    if mine == theirs or mine is None or theirs is None:
+        return "other neighbourhoods are summed up"
+    return f"{mine} of each neighbourhood is taken on the left, {theirs} on the right"
 
 
 def _same_pooling(left: Op, right: Op) -> bool:

@@ -117,8 +117,9 @@ def _check_size(*sides: Side) -> None:
 def report_of(both: Aligned) -> DiffReport:
     """Return all that differs between aligned sides."""
     left, right, found = both.left, both.right, both.found
-    changes_right = right.is_model or bool(right.names.sources) or not (left.is_model or left.names.sources)
-    advisor = Advisor(found, changes_right, (right if changes_right else left).sites)
+    changes_right = _changes_right(left, right)
+    own = right if changes_right else left
+    advisor = Advisor(found, changes_right, own.sites, own.names_of_inputs)
     changes, folded = without_folded(all_changes(found), left, right, found)
     differences = [*both.ports, *_grouped(said_once(changes), advisor)]
     differences.sort(key=lambda each: each.severity)  # stable: within a severity, in the order of the network
@@ -137,16 +138,22 @@ def report_of(both: Aligned) -> DiffReport:
     )
 
 
+def _changes_right(left: Side, right: Side) -> bool:
+    """Whether it is the right side that is to be changed: of a model and a file it is the model."""
+    if left.is_model != right.is_model:
+        return right.is_model
+    return bool(right.names.sources) or not left.names.sources
+
+
 def _grouped(changes: Sequence[Change], advisor: Advisor) -> list[Difference]:
     """Join changes that say the same of several operations."""
     groups: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
-        advice = advisor.advice(change)
         values = (change.left_value, change.right_value) if change.ratio is None else (change.ratio,)
         key = (change.severity, change.kind, *values, change.impact)
         lone = change.left or change.right
         alone = change.kind in ("missing", "extra") and lone is not None and is_weighted(lone)
-        alike = advice if alone or change.kind == "wiring" else None
+        alike = advisor.kin(change) if alone or change.kind == "wiring" else None
         groups.setdefault((*key, alike), []).append(change)
     return [_difference(group, advisor) for group in groups.values()]
 

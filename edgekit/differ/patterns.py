@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edgekit.differ.draft import Draft, Value
+from edgekit.differ.draft import Draft, Node, Value
 
+_NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "softplus")
 _GATES = {"sigmoid": "swish", "hardsigmoid": "hardswish"}
 
 
@@ -60,3 +61,13 @@ def slices(draft: Draft) -> None:
             pieces.append((piece.id, 0))
             start = None if start is None or size is None else start + size
         draft.drop(node, pieces)
+
+
+def bends_nothing(node: Node, draft: Draft) -> bool:
+    """Whether a ReLU reads what an activation gives that is never negative."""
+    before = draft.producer(node.inputs[0])
+    return (
+        (node.kind, node.facts.get("type")) == ("activation", "relu")
+        and before.kind == "activation"
+        and before.facts["type"] in _NEVER_NEGATIVE
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgekit.differ import torch_code, words
 from edgekit.differ.align import Matching
-from edgekit.differ.change import Change
+from edgekit.differ.change import Change, is_weighted
 from edgekit.differ.model import Place
 from edgekit.differ.structure import Op, Structure
 
@@ -24,12 +24,14 @@ _BATCH_NORM = "nn.BatchNorm2d(C)"
 class Advisor:
     """Says what to do to the PyTorch side, so that it becomes what the other side is.
 
-    `changes_right` tells which side that is; `sites` are the lines that make its modules.
+    `changes_right` tells which side that is; `sites` are the lines that make its modules, `inputs` what it
+    calls its inputs, by blob.
     """
 
     found: Matching
     changes_right: bool
     sites: Mapping[str, Site]
+    inputs: Mapping[str, str]
 
     def advice(self, change: Change) -> str | None:
         """Return what to do about a change, without the place; None when there is nothing to say."""
@@ -70,14 +72,46 @@ class Advisor:
             return self._addition(wanted, ())
         return None if own is None else self._removal(own, ())
 
+    def kin(self, change: Change) -> object:
+        """Return what changes have in common that are one piece of work: what to write, at which lines."""
+        own, wanted = (change.right, change.left) if self.changes_right else (change.left, change.right)
+        if own is not None or wanted is None or change.kind not in ("missing", "extra"):
+            return self.advice(change)
+        added = _in_order(wanted, change.companions)
+        lines = [each if isinstance(each, str) else self._line(each) for each in self._anchors(wanted, added)]
+        return self._made(added), *lines
+
     def _addition(self, wanted: Op, companions: tuple[Op, ...]) -> str:
-        added = sorted((wanted, *companions), key=lambda op: op.index)
-        made = ", then ".join(self._code(op) for op in added)
-        joined = [self._before(wanted, operand) for operand in range(len(wanted.inputs))]
-        anchors = list(dict.fromkeys(self._located(op) for op in joined if op is not None))
-        if len(joined) > 1 and len(anchors) > 1:
+        added = _in_order(wanted, companions)
+        made = self._made(added)
+        anchors = [
+            each if isinstance(each, str) else self._located(each) for each in self._anchors(wanted, added)
+        ]
+        anchors = list(dict.fromkeys(anchors))
+        if len(wanted.inputs) > 1 and len(anchors) > 1:
             return f"add {made}, of {' and '.join(anchors)}"
         return f"add {made}" + (f" after {anchors[0]}" if anchors else "")
+
+    def _made(self, added: Sequence[Op]) -> str:
+        return ", then ".join(self._code(op) for op in added)
+
+    def _anchors(self, wanted: Op, added: Sequence[Op]) -> list[Op | str]:
+        """Return what gives each operand of something missing: an operation, or words for one that is too."""
+        found = (self._anchor(producer, added) for producer, _ in wanted.inputs)
+        return [each for each in found if each is not None]
+
+    def _anchor(self, index: int, added: Sequence[Op]) -> Op | str | None:
+        theirs, mine = self._structures()
+        partners = self.found.pairs if self.changes_right else self.found.back
+        while index not in partners:
+            op = theirs.ops[index]
+            if is_weighted(op) and op not in added:
+                return f"the new {self._code(op)}"
+            producers = [producer for producer, _ in op.inputs]
+            if not producers:
+                return None
+            index = max((each for each in producers if each not in partners), default=producers[0])
+        return mine.ops[partners[index]]
 
     def _located(self, op: Op) -> str:
         line = self._line(op)
@@ -99,10 +133,11 @@ class Advisor:
         return f"remove {_spelled_as(own, own)}" + (f", with {' and '.join(with_it)}" if with_it else "")
 
     def _wiring(self, change: Change) -> str | None:
-        feeds = change.feeds[0] if self.changes_right else change.feeds[1]
+        feeds, spare = change.feeds[0 if self.changes_right else 1], change.spares[int(self.changes_right)]
+        wanted, needless = (" and ".join(self._described(op) for op in ops) for ops in (feeds, spare))
         if not feeds:
-            return None
-        return f"feed it {' and '.join(self._described(op) for op in feeds)} instead"
+            return f"take {needless} out of what it is fed" if spare else None
+        return f"feed it {wanted} {'instead' if spare else 'as well'}"
 
     def _described(self, op: Op) -> str:
         """Return a layer by its path, and what is called as a function by what it is and where."""
@@ -115,18 +150,6 @@ class Advisor:
             return f"{_BATCH_NORM} or none"
         facts = {**op.facts, "channels": "C"}
         return torch_code.norm_of(facts, op.shape)
-
-    def _before(self, wanted: Op, operand: int = 0) -> Op | None:
-        """Return the operation of the PyTorch side that gives an operand of something missing."""
-        theirs, mine = self._structures()
-        partners = self.found.pairs if self.changes_right else self.found.back
-        pending = [producer for producer, _ in wanted.inputs[operand : operand + 1]]
-        while pending:
-            index = pending.pop()
-            if index in partners:
-                return mine.ops[partners[index]]
-            pending += [producer for producer, _ in theirs.ops[index].inputs[:1]]
-        return None
 
     def _structures(self) -> tuple[Structure, Structure]:
         """Return the other side's structure and the PyTorch side's."""
@@ -153,10 +176,14 @@ class Advisor:
     def _label(self, op: Op) -> str:
         """Return the module path where it is known, else the ncnn layer; an input by its name."""
         if op.kind == "input":
-            return f"the input {op.facts['name']}"
+            return f"the input {self.inputs.get(op.facts['name'], op.facts['name'])}"
         if op.source is None:
             return op.name
         return op.source.module or "forward"
+
+
+def _in_order(op: Op, companions: tuple[Op, ...]) -> list[Op]:
+    return sorted((op, *companions), key=lambda each: each.index)
 
 
 def _spelled_as(own: Op, wanted: Op) -> str:

@@ -33,16 +33,28 @@ def judged(changes: Sequence[Change], found: Matching) -> tuple[Change, ...]:
             impact = f"{change.impact}; what follows is fed another shape"
             raised.append(replace(change, severity=Severity.P0, impact=impact))
         elif _bounds_the_output(change, found):
-            impact = change.impact.replace("values", "the network's outputs", 1)
-            raised.append(replace(change, severity=Severity.P0, impact=impact))
+            raised.append(replace(change, severity=Severity.P0, impact=_impact_on_outputs(change)))
         else:
             raised.append(change)
     return tuple(raised)
 
 
+_OF_EACH_NUMBER = ("activation", "missing", "extra", "parameters", "layer")
+
+
+def _impact_on_outputs(change: Change) -> str:
+    """Say the impact of what happens to every number that an output consists of."""
+    if change.kind == "activation":
+        return change.impact.replace("values", "the network's outputs", 1)
+    if change.kind in ("missing", "extra"):
+        side = "left" if change.right is None else "right"
+        return f"the network's outputs pass through it on the {side} only"
+    return f"{change.impact}, to the network's outputs"
+
+
 def _bounds_the_output(change: Change, found: Matching) -> bool:
-    """Whether an activation is the last thing that happens to an output, moving of numbers aside."""
-    if change.kind != "activation":
+    """Whether a function of single numbers is the last that happens to an output, moving of numbers aside."""
+    if change.kind not in _OF_EACH_NUMBER:
         return False
     on_left = change.left is not None and _reaches_the_end(found.left, change.left)
     on_right = change.right is not None and _reaches_the_end(found.right, change.right)
@@ -50,7 +62,7 @@ def _bounds_the_output(change: Change, found: Matching) -> bool:
 
 
 def _reaches_the_end(structure: Structure, op: Op) -> bool:
-    if op.kind != "activation":
+    if not _is_of_each_number(op):
         return False
     pending = [op.index]
     while pending:
@@ -60,9 +72,19 @@ def _reaches_the_end(structure: Structure, op: Op) -> bool:
         pending += [
             reader
             for reader in structure.readers[index]
-            if structure.ops[reader].kind in ("permute", "crop", "concat")
+            if structure.ops[reader].kind in ("permute", "crop", "concat", "unary")
+            or _applies_a_number(structure.ops[reader])
         ]
     return False
+
+
+def _is_of_each_number(op: Op) -> bool:
+    """Whether an operation gives a function of each number that it is fed."""
+    return op.kind in ("activation", "unary") or _applies_a_number(op)
+
+
+def _applies_a_number(op: Op) -> bool:
+    return op.kind == "binary" and op.facts["scalar"] is not None
 
 
 class _Spread:
@@ -124,6 +146,8 @@ class _Spread:
         """Whether the right one of a pair gives the left's shape when it is fed what the left is fed."""
         if not (self._of_left.get(left.index) or self._of_right.get(right.index)):
             return True
+        if len(left.inputs) != len(right.inputs):
+            return left.shape == right.shape
         mine = [self._found.left.ops[producer].shapes[slot] for producer, slot in left.inputs]
         theirs = [self._found.right.ops[producer].shapes[slot] for producer, slot in right.inputs]
         return shape_after(right, mine, theirs) == left.shape

@@ -66,12 +66,16 @@ class Side:
         """Return the comparable form of a draft of this side; see `freeze`."""
         return freeze(draft, self.names, input_order, walk)
 
+    @property
+    def names_of_inputs(self) -> dict[str, str]:
+        """What the model calls the inputs, by blob, as far as that is known."""
+        bundle = self.opened.bundle
+        named = {} if bundle is None else {spec.blob: spec.name for spec in bundle.manifest.inputs}
+        return {**self.input_names, **named}
+
     def ports(self, draft: Draft) -> tuple[InputPort, ...]:
         """Describe the inputs by name, shape, and what reads them."""
-        bundle = self.opened.bundle
-        names = dict(self.input_names)
-        if bundle is not None:
-            names |= {spec.blob: spec.name for spec in bundle.manifest.inputs}
+        names = self.names_of_inputs
         return tuple(
             InputPort(
                 node.facts["name"],

@@ -24,6 +24,7 @@ _WORTH = {
 }
 _RELATED = {
     frozenset({"conv", "deconv"}): 1.5,
+    frozenset({"deconv", "resize"}): 0.4,
     frozenset({"pool", "resize"}): 0.4,
     frozenset({"pool", "reduce"}): 0.4,
     frozenset({"binary", "concat"}): 0.3,

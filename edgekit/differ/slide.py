@@ -1,7 +1,8 @@
-"""Of two equal alignments, that in which what was added begins with a layer.
+"""Of two equal alignments, that in which what was added begins with a layer, and is a block where it can be.
 
 `conv relu` against `conv relu conv relu`: whether `conv relu` or `relu conv` was added cannot be told by
-what is matched, but people add a layer with the activation behind it.
+what is matched, but people add a layer with the activation behind it. Of blocks that repeat, people add one
+as a whole, with its skip connection.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ _FARTHEST = 200
 
 def slid(found: Matching) -> Matching:
     """Return the alignment with each small operation matched as early as its partner's operands allow."""
-    return _mirrored(_slid_left(_mirrored(_slid_left(found))))
+    found = _mirrored(_slid_left(_mirrored(_slid_left(found))))
+    return _mirrored(_in_blocks(_mirrored(_in_blocks(found))))
 
 
 def _mirrored(found: Matching) -> Matching:
@@ -52,3 +54,59 @@ def _equal_below(op: Op, found: Matching) -> Op | None:
             if fed_alike(op, partner, found) == 1.0 > fed_alike(below, partner, found):
                 return below
     return None
+
+
+def _in_blocks(found: Matching) -> Matching:
+    """Shift each run of the left's unmatched operations to where the fewest tensors go in and out of it."""
+    start = 0
+    while start < len(found.left):
+        end = _end_of_run(found, start)
+        if end > start and any(is_weighted(found.left.ops[index]) for index in range(start, end)):
+            found = min(_shifts(found, start, end), key=lambda each: each[0])[1]
+        start = max(end, start) + 1
+    return found
+
+
+def _end_of_run(found: Matching, start: int) -> int:
+    """Return the position behind a run of unmatched operations that begins at `start`."""
+    end = start
+    while end < len(found.left) and _is_alone(found, end):
+        end += 1
+    return end
+
+
+def _is_alone(found: Matching, index: int) -> bool:
+    return index not in found.pairs and found.left.ops[index].kind != "input"
+
+
+def _shifts(found: Matching, start: int, end: int) -> list[tuple[tuple[int, int], Matching]]:
+    """Return the alignments in which equal operations before or behind a run take its place.
+
+    Each comes with the number of tensors that go in and out of the run, and with its distance.
+    """
+    ways = [((_doors(found, start, end), 0), found)]
+    for step in (-1, 1):
+        now, first, last = found, start, end
+        while abs(first - start) < _FARTHEST:
+            taken, left_out = (first - 1, last - 1) if step < 0 else (last, first)
+            if not 0 <= taken < len(now.left) or not _same(now, taken, left_out):
+                break
+            pairs = dict(now.pairs)
+            pairs[left_out] = pairs.pop(taken)
+            now, first, last = Matching(now.left, now.right, pairs), first + step, last + step
+            ways.append(((_doors(now, first, last), abs(first - start)), now))
+    return ways
+
+
+def _same(found: Matching, taken: int, left_out: int) -> bool:
+    mine, theirs = found.left.ops[taken], found.left.ops[left_out]
+    return taken in found.pairs and (mine.kind, mine.facts) == (theirs.kind, theirs.facts)
+
+
+def _doors(found: Matching, start: int, end: int) -> int:
+    """Count the tensors that a run reads from outside, and those of it that are read outside."""
+    inside = range(start, end)
+    ops = [found.left.ops[index] for index in inside]
+    read = {value for op in ops for value in op.inputs if value[0] not in inside}
+    given = {op.index for op in ops if any(each not in inside for each in found.left.readers[op.index])}
+    return len(read) + len(given) + sum(index in found.left.ends for index in inside)

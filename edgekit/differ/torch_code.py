@@ -69,7 +69,10 @@ def _attention(op: Op) -> str:
 
 def _binary(op: Op) -> str:
     symbol = _SYMBOLS.get(op.facts["op"])
-    other = "y" if op.facts["scalar"] is None else f"{op.facts['scalar']:g}"
+    scalar = op.facts["scalar"]
+    if symbol == "+" and scalar is not None and scalar < 0:
+        symbol, scalar = "-", -scalar
+    other = "y" if scalar is None else f"{scalar:g}"
     return f"x {symbol} {other}" if symbol else f"torch.{op.facts['op']}(x, {other})"
 
 
@@ -212,4 +215,5 @@ _CODES: Mapping[str, Callable[[Op], str]] = {
     "pool": _pool,
     "recurrent": _recurrent,
     "resize": _resize,
+    "unary": lambda op: f"torch.{op.facts['op']}(x)",
 }

@@ -100,16 +100,31 @@ def _change(found: Matching, left: Op, right: Op, mine: list[Sources], theirs: l
     given = theirs if reordered else _without(theirs, mine)
     left_ops = [_operations(found.left, found.back, sources) for sources in (wanted, given)]
     right_ops = [_operations(found.right, None, sources) for sources in (wanted, given)]
+    more = len(mine) != len(theirs)
+    values = _counted if more else _described
     return Change(
         "wiring",
         left,
         right,
-        f"{words.title(left)} of {_named(left_ops[0])}",
-        f"{words.title(right)} of {_named(right_ops[1])}",
+        values(left, left_ops[0]),
+        values(right, right_ops[1]),
         Severity.P1,
-        "the weights fit, but other features meet here",
+        f"{len(mine)} tensors meet on the left, {len(theirs)} on the right" if more else _ELSEWHERE,
         feeds=(right_ops[0], left_ops[1]),
+        spares=(left_ops[0], right_ops[1]),
     )
+
+
+_ELSEWHERE = "the weights fit, but other features meet here"
+
+
+def _described(op: Op, fed: tuple[Op, ...]) -> str:
+    return f"{words.title(op)} of {_named(fed)}"
+
+
+def _counted(op: Op, fed: tuple[Op, ...]) -> str:
+    count = f"{words.title(op)} of {len(op.inputs)}"
+    return f"{count}, with {_named(fed)}" if fed else count
 
 
 def _without(sources: list[Sources], others: list[Sources]) -> list[Sources]:

@@ -145,6 +145,51 @@ def test_a_stride_that_comes_later_does_not_touch_what_follows(compare: Compare)
     ]
 
 
+def residual_blocks(count: int) -> str:
+    """Return blocks of two convolutions with a skip connection, with one of stride 2 like them behind."""
+    lines = ["Input data 0 1 x0 0=32 1=32 2=8"]
+    for number in range(count + 1):
+        skips = number < count
+        stride = 1 if skips else 2
+        lines += [
+            f"Split s{number} 1 2 x{number} a{number} b{number}" if skips else "Noop no 1 1 x0 a0",
+            f"Convolution expand{number} 1 1 a{number} c{number} 0=32 1=1 5=1 6=256 9=1",
+            f"ConvolutionDepthWise dw{number} 1 1 c{number} d{number} 0=32 1=3 3={stride} 4=1 6=288 7=32 9=1",
+            f"Convolution project{number} 1 1 d{number} e{number} 0=8 1=1 5=1 6=256",
+        ]
+        if skips:
+            lines.append(f"BinaryOp add{number} 2 1 e{number} b{number} x{number + 1} 0=0")
+    return "\n".join(lines).replace("Noop no 1 1 x0 a0", f"Noop no 1 1 x{count} a{count}")
+
+
+def test_of_blocks_that_repeat_a_whole_one_is_missing(compare: Compare) -> None:
+    """As many layers of two blocks could be missing just as well, but nobody forgets those."""
+    report = compare(residual_blocks(3), residual_blocks(2))
+    names = [each.left.name or "" for each in report.differences]
+    assert [name[:-1] for name in names] == ["expand", "dw", "project"]
+    assert len({name[-1] for name in names}) == 1
+    assert [each.change for each in report.differences] == [
+        "add nn.Conv2d(8, 32, 1), then nn.ReLU() after add0",
+        "add nn.Conv2d(32, 32, 3, padding=1, groups=32), then nn.ReLU() after the new nn.Conv2d(8, 32, 1)",
+        "add nn.Conv2d(32, 8, 1), then x + y after the new nn.Conv2d(32, 32, 3, padding=1, groups=32)",
+    ]
+
+
+def test_the_bias_of_a_folded_batchnorm_is_no_difference_of_its_own(compare: Compare) -> None:
+    head = "Input data 0 1 data 0=32 1=32 2=8\nConvolution conv 1 1 data "
+    folded = f"{head}out 0=16 1=3 4=1 5=1 6=1152"
+    grouped = f"{head}a 0=16 1=3 4=1 6=1152\nGroupNorm norm 1 1 a out 0=1 1=16 2=1e-5 3=1"
+    for left, right in ((folded, grouped), (grouped, folded)):
+        assert [each.kind for each in compare(left, right).differences] == ["normalization"]
+
+
+def test_what_is_taken_of_a_neighbourhood_is_said(compare: Compare) -> None:
+    (difference,) = compare(*changed("kind of pooling")).differences
+    assert difference.impact == (
+        "the largest value of each neighbourhood is taken on the left, the mean on the right"
+    )
+
+
 def test_inputs_and_outputs_that_one_side_lacks(compare: Compare) -> None:
     left = "Input a 0 1 a 0=8 1=8 2=4\nInput b 0 1 b 0=8 1=8 2=4\nBinaryOp add 2 1 a b out 0=0"
     right = "Input a 0 1 a 0=8 1=8 2=4\nSplit s 1 2 a x y\nReLU r 1 1 x out0\nSigmoid t 1 1 y out1"
