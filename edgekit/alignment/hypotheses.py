@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekit.alignment import families
 from edgekit.alignment.layout import Layout, permutations
-from edgekit.alignment.matching import Match, Observation
+from edgekit.alignment.matching import Match, Observation, tamed
 from edgekit.alignment.scoring import trial_of
 from edgekit.alignment.state import Changes, State
 from edgekit.runtimes.trace import Array
@@ -251,9 +251,9 @@ def likeness(array: Array, layout: Layout, seen: Observation | None) -> float:
     if seen is None or seen.arrays[0].size != array.size:
         return 0.0
     step = max(1, array.size // _SOME)
-    with np.errstate(invalid="ignore"):  # a broken layer may hand on memory that nobody wrote
-        expected = np.asarray(layout.apply(array)).reshape(-1)[::step].astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # a broken layer may give memory that nobody wrote
+        expected = np.asarray(layout.apply(tamed(array))).reshape(-1)[::step].astype(np.float64)
         actual = seen.arrays[0].reshape(-1)[::step].astype(np.float64)
-    product = float(np.linalg.norm(actual)) * float(np.linalg.norm(expected))
-    cosine = float(np.dot(actual, expected)) / product if product > 0 else 0.0
+        product = float(np.linalg.norm(actual)) * float(np.linalg.norm(expected))
+        cosine = float(np.dot(actual, expected)) / product if product > 0 else 0.0
     return cosine if np.isfinite(cosine) else 0.0

@@ -26,6 +26,7 @@ _CLEARLY = 4.0
 _INDISTINCT = 1e-5
 """Errors below this part of the scale are rounding: they do not tell two candidates apart."""
 _SAMPLE = 4096
+_INFINITE = 65504.0  # what stands for infinity: nothing that a network computes on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Observation:
 
     @property
     def finite(self) -> bool:
-        """Whether every number is finite."""
+        """Whether every number is finite, infinities for which `tamed` has put a number among them."""
         return all(bool(np.isfinite(array).all()) for array in self.arrays)
 
 
@@ -57,6 +58,7 @@ class Index:
         self.traces = tuple(traces)
         self._moments: dict[tuple[int, int], Array] = {}
         self._scales: dict[tuple[int, int], float] = {}
+        self._tamed: dict[tuple[int, int], Array] = {}
 
     def learn(self, value: int) -> None:
         """Take the moments and the scale of a value now, if a blob may ever stand for it."""
@@ -68,14 +70,17 @@ class Index:
             self.scale(value, probe)
 
     def array(self, value: int, probe: int) -> Array:
-        """The numbers of a value on one probe."""
-        return self.traces[probe].values[value]
+        """The numbers of a value on one probe, infinities tamed."""
+        key = (value, probe)
+        if key not in self._tamed:
+            self._tamed[key] = tamed(self.traces[probe].values[value])
+        return self._tamed[key]
 
     def scale(self, value: int, probe: int) -> float:
         """The unit in which errors of a value are counted; see `finite_scale`."""
         key = (value, probe)
         if key not in self._scales:
-            self._scales[key] = finite_scale(self.array(value, probe))
+            self._scales[key] = finite_scale(self.traces[probe].values[value])
         return self._scales[key]
 
     def matches(self, seen: Observation, among: Iterable[int]) -> list[Match]:
@@ -144,6 +149,18 @@ class Index:
         return self._moments[key]
 
 
+def tamed(array: Array) -> Array:
+    """Return the array with a large number for each infinity: a mask of attention is made of them.
+
+    So it can be told from other masks. Whether a layer may give infinities is for the verdict to say.
+    """
+    if array.dtype.kind != "f" or array.size == 0:
+        return array
+    if not (np.isinf(array.min()) or np.isinf(array.max())):  # NaN is neither, and stays
+        return array
+    return np.where(np.isinf(array), np.copysign(_INFINITE, array), array).astype(array.dtype)
+
+
 def indistinct(matches: Sequence[Match]) -> list[Match]:
     """Keep the matches that rounding cannot tell from the best one."""
     if not matches:
@@ -177,5 +194,5 @@ def observations(
     for name in names:
         keys = [f"{case}:{name}" for case in cases]
         if all(key in tensors for key in keys) and len({tensors[key].shape for key in keys}) == 1:
-            found[name] = Observation(tuple(tensors[key] for key in keys), axes[keys[0]])
+            found[name] = Observation(tuple(tamed(tensors[key]) for key in keys), axes[keys[0]])
     return found

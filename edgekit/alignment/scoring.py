@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.alignment import families
-from edgekit.alignment.matching import TOLERANCE, Observation
+from edgekit.alignment.matching import TOLERANCE, Observation, tamed
 from edgekit.alignment.model import Method
 from edgekit.alignment.noise import is_exact, layer_noise
 from edgekit.alignment.state import Changes, State
@@ -109,7 +109,7 @@ class Scorer:
         entry = state.chosen[blob]
         if seen is None or seen.arrays[0].shape != entry.layout.shape or not seen.finite:
             return True
-        expected = entry.layout.apply(state.trace.values[entry.value])
+        expected = entry.layout.apply(tamed(state.trace.values[entry.value]))
         if expected.dtype.kind != "f":
             return not np.array_equal(seen.arrays[0], expected)
         error = largest(np.subtract(seen.arrays[0], expected))

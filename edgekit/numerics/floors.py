@@ -150,6 +150,7 @@ def of_softmax(x: Array, y: Array) -> float:
     The axis is the one along which `y` adds up to one; 0.0 where there is none.
     """
     x, y = np.abs(x, dtype=np.float64), y.astype(np.float64)
+    x[~np.isfinite(x)] = 0.0  # masked: its y is 0 and stays so
     found = [0.0]
     for axis in range(y.ndim):
         if not np.allclose(y.sum(axis), 1.0, atol=1e-3):

@@ -38,6 +38,8 @@ def diagnose(actual: Array | None, reference: Array) -> str | None:
         return _not_finite(y, broken)
     if not np.isfinite(y).all():
         return None
+    if not np.isfinite(r).all():
+        return f"the reference is not finite in {float(np.mean(~np.isfinite(r))):.1%} of the numbers"
     error = _norm(y - r)
     if error == 0:
         return None
