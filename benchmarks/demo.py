@@ -15,7 +15,7 @@ from edgekit import schema
 from edgekit.bencher import BenchReport
 from edgekit.cli.progress import StatusLine
 from edgekit.exporter import ExportResult
-from edgekit.report.verify_words import verdict
+from edgekit.report.verify.words import verdict
 from edgekit.units import counted, format_bytes, format_count, format_duration, format_error
 from edgekit.verifier import LayerResult, Status, VerifyReport
 
@@ -53,8 +53,8 @@ def _threads() -> tuple[int, ...]:
 
 
 def _write_pages(folder: Path, verified: VerifyReport, timed: BenchReport) -> list[Path]:
-    from edgekit.report.bench_html import bench_html
-    from edgekit.report.verify_html import verify_html
+    from edgekit.report.bench.html import bench_html
+    from edgekit.report.verify.html import verify_html
 
     schema.write_json(verified.to_json(), folder / "verify.json")
     schema.write_json(timed.to_json(), folder / "bench.json")

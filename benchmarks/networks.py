@@ -14,7 +14,7 @@ from pathlib import Path
 import edgekit
 from edgekit import schema
 from edgekit.cli.progress import StatusLine
-from edgekit.report.bench_text import bench_text
+from edgekit.report.bench.text import bench_text
 from edgekit.units import parse_int_list
 
 # zoo name -> name in ncnn's table (benchmarks/published.toml)

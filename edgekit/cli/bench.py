@@ -101,12 +101,12 @@ def run(args: argparse.Namespace) -> int:
     devices = list(dict.fromkeys(args.device or ["local"]))
     if len(devices) > 1 and not args.imported:
         return _compare_devices(args, devices)
-    from edgekit.report.bench_text import bench_text
+    from edgekit.report.bench.text import bench_text
 
     report = _import(args) if args.imported else _measure(args, devices[0])
     deliver(args, text=bench_text(report), document=report.to_json(), html=lambda: _html(report))
     if args.plots:
-        from edgekit.report.bench_plots import write_figures
+        from edgekit.report.bench.plots import write_figures
 
         write_figures(report, Path(args.plots))
     if report.interrupted and not args.imported:
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
 def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
     """Measure on one device after the other (they may share a machine); put the figures side by side."""
     from edgekit.devices import open_device
-    from edgekit.report.bench_devices_text import devices_json, devices_text
+    from edgekit.report.bench.devices import devices_json, devices_text
 
     for option in ("html", "plots", "compare", "against", "runtime"):
         if getattr(args, option):
@@ -130,7 +130,7 @@ def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
 
 
 def _html(report: BenchReport) -> str:
-    from edgekit.report.bench_html import bench_html
+    from edgekit.report.bench.html import bench_html
 
     return bench_html(report)
 

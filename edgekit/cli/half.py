@@ -78,7 +78,7 @@ def run_repair(args: argparse.Namespace) -> int:
     from edgekit.repairer import repair, with_repair
     from edgekit.report.repair_text import repair_text
     from edgekit.report.terminal import Terminal
-    from edgekit.report.verify_html import verify_html
+    from edgekit.report.verify.html import verify_html
 
     proof, timed = _devices(args.device or [])
     with StatusLine("repair") as status:

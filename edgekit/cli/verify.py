@@ -90,9 +90,9 @@ def run(args: argparse.Namespace) -> int:
     args.device = devices[0]
     from edgekit.forecaster import with_forecasts
     from edgekit.report.terminal import Terminal
-    from edgekit.report.verify_html import verify_html
-    from edgekit.report.verify_junit import verify_junit
-    from edgekit.report.verify_text import verify_text
+    from edgekit.report.verify.html import verify_html
+    from edgekit.report.verify.junit import verify_junit
+    from edgekit.report.verify.text import verify_text
 
     forecasts, folder = forecasts_of(args), Path.cwd()
     report, terminal = with_forecasts(_verify(args), forecasts), Terminal.of(sys.stdout)
@@ -130,7 +130,7 @@ def _notes(args: argparse.Namespace, report: VerifyReport) -> list[str]:
 
 def _pytorch_side(args: argparse.Namespace, report: VerifyReport) -> str:
     """Say where the PyTorch model would be mended, where that is what differs from a file that is right."""
-    from edgekit.report.verify_words import culprits_of, place
+    from edgekit.report.verify.words import culprits_of, place
 
     sources = [layer.source for layer in culprits_of(report) if layer.source is not None]
     names = (", ".join(filter(None, (each.module, place(each, Path.cwd())))) for each in sources)
@@ -144,7 +144,7 @@ def _pytorch_side(args: argparse.Namespace, report: VerifyReport) -> str:
 def _compare_devices(args: argparse.Namespace, devices: list[str]) -> int:
     """Verify on one device after the other and put the verdicts side by side."""
     from edgekit.devices import open_device
-    from edgekit.report.verify_devices_text import devices_json, devices_text
+    from edgekit.report.verify.devices import devices_json, devices_text
 
     for option in ("html", "junit", "repro", "ladder", "forecast"):
         if getattr(args, option):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit.forecaster import Forecast, LayerForecast, Risk, State
-from edgekit.report import verify_words as words
+from edgekit.report.verify import words
 from edgekit.report.terminal import Terminal
 from edgekit.units import format_error
 

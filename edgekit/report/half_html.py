@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.report import verify_words as words
+from edgekit.report.verify import words
 from edgekit.report.markup import Markup, joined, tag
 from edgekit.report.price_rows import price_rows
 from edgekit.runtimes.trace import Source

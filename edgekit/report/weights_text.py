@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from edgekit.report.terminal import Terminal, printable
-from edgekit.report.verify_words import culprits_of, origin
+from edgekit.report.verify.words import culprits_of, origin
 from edgekit.restorer import NotRestored, Restored
 from edgekit.units import format_count, format_error
 

@@ -16,7 +16,7 @@ from edgekit.alignment import Alignment, store
 from edgekit.devices import LocalDevice
 from edgekit.formats import ncnn
 from edgekit.graph import Graph
-from edgekit.report.verify_words import origin
+from edgekit.report.verify.words import origin
 from edgekit.sources.inputs import InputSpec
 from edgekit.verifier.foreign import align_foreign
 from tests.alignment.nets import (

@@ -12,7 +12,7 @@ import edgekit
 from edgekit import schema
 from edgekit.bencher import BenchReport, Protocol
 from edgekit.errors import UserError
-from edgekit.report.bench_text import bench_text
+from edgekit.report.bench.text import bench_text
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import edgekit
 from edgekit import schema
 from edgekit.bencher import BenchReport
 from edgekit.devices import LocalDevice
-from edgekit.report.bench_text import bench_text
+from edgekit.report.bench.text import bench_text
 
 
 class Emulator(LocalDevice):

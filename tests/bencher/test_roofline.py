@@ -9,7 +9,7 @@ import pytest
 import edgekit
 from edgekit.bencher import BenchReport, Protocol
 from edgekit.bencher.roofline import Bandwidth, Peaks, Traffic, limit, ridge_sweep
-from edgekit.report.bench_text import bench_text
+from edgekit.report.bench.text import bench_text
 
 PEAKS = Peaks(1, "fp32", 1e9, "by definition", (Bandwidth(1000, 4e9), Bandwidth(10**6, 1e9)))
 

@@ -14,7 +14,7 @@ from edgekit.cli.main import main
 from edgekit.devices.counting import Counted, add_counts, find_counter, read_counts
 from edgekit.devices.setup.qemu import Root
 from edgekit.errors import UserError
-from edgekit.report.bench_text import bench_text
+from edgekit.report.bench.text import bench_text
 
 NET = """\
 7767517

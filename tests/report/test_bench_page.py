@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.bencher import BenchReport
-from edgekit.report.bench_html import bench_html
+from edgekit.report.bench.html import bench_html
 from tests.report.browser import Browser
 from tests.report.hostile import HOSTILE
 

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from edgekit.bencher import BenchReport
-from edgekit.report.bench_html import bench_html
-from edgekit.report.bench_plots import bench_figures, figure_svg, write_figures
-from edgekit.report.bench_text import bench_text
+from edgekit.report.bench.html import bench_html
+from edgekit.report.bench.plots import bench_figures, figure_svg, write_figures
+from edgekit.report.bench.text import bench_text
 
 
 def test_first_line_is_the_finding(layered: BenchReport, suite: BenchReport) -> None:

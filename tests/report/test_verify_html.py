@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.report.markup import Markup, embedded_json, joined, tag
-from edgekit.report.verify_html import verify_html
+from edgekit.report.verify.html import verify_html
 from edgekit.runtimes.trace import Source
 from edgekit.verifier import Status, VerifyReport
 from tests.report.hostile import HOSTILE, hostile

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from edgekit.report.verify_junit import verify_junit
+from edgekit.report.verify.junit import verify_junit
 from edgekit.verifier import Status, VerifyReport
 
 

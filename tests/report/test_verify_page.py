@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from edgekit.report.verify_html import verify_html
-from edgekit.report.verify_words import excess
+from edgekit.report.verify.html import verify_html
+from edgekit.report.verify.words import excess
 from edgekit.verifier import Status, VerifyReport
 from tests.report.browser import Browser
 from tests.report.hostile import HOSTILE, hostile

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.report.terminal import Terminal, printable
-from edgekit.report.verify_text import verify_text
+from edgekit.report.verify.text import verify_text
 from edgekit.verifier import Label, Status, VerifyReport
 from edgekit.verifier.model import Unmatched
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from edgekit.numerics.metrics import Finding
-from edgekit.report import verify_words as words
-from edgekit.report.verify_html import verify_html
-from edgekit.report.verify_junit import verify_junit
-from edgekit.report.verify_text import verify_text
+from edgekit.report.verify import words
+from edgekit.report.verify.html import verify_html
+from edgekit.report.verify.junit import verify_junit
+from edgekit.report.verify.text import verify_text
 from edgekit.runtimes.trace import Source
 from edgekit.verifier import LayerResult, Status, VerifyReport
 from edgekit.verifier.stream import StreamResult

@@ -11,7 +11,7 @@ import pytest
 import edgekit
 from edgekit.formats import ncnn
 from edgekit.graph import Layer
-from edgekit.report.verify_text import verify_text
+from edgekit.report.verify.text import verify_text
 from edgekit.verifier import VerifyReport
 
 _NORM = "these, and only these, hold a folded BatchNorm: it was folded with another eps or other statistics"

@@ -8,7 +8,7 @@ from typing import Any
 from edgekit import schema
 from edgekit.bencher import BenchReport, Result
 from edgekit.bencher.result import LayerTiming
-from edgekit.report.bench_words import wrapped
+from edgekit.report.bench.words import wrapped
 from edgekit.report.table import text_table
 from edgekit.units import counted, format_bytes, format_count, format_duration, format_percent
 

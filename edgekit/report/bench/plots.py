@@ -17,7 +17,7 @@ import numpy as np
 from edgekit.bencher import BenchReport, Result
 from edgekit.bencher.roofline import Peaks
 from edgekit.errors import require
-from edgekit.report.bench_words import label
+from edgekit.report.bench.words import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

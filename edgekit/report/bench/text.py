@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from edgekit.bencher import BenchReport, Comparison, Latency, Result
 from edgekit.bencher.result import Caveat
-from edgekit.report.bench_emulated_text import dispatch_line, emulated_finding, instruction_table
-from edgekit.report.bench_layers_text import layers_text
-from edgekit.report.bench_suite_text import suite_text
-from edgekit.report.bench_words import label, wrapped
+from edgekit.report.bench.emulated import dispatch_line, emulated_finding, instruction_table
+from edgekit.report.bench.layers import layers_text
+from edgekit.report.bench.suite import suite_text
+from edgekit.report.bench.words import label, wrapped
 from edgekit.report.table import Table
 from edgekit.units import (
     counted,

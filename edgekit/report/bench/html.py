@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from edgekit.bencher import BenchReport, Result
-from edgekit.report import bench_facts as facts
-from edgekit.report.bench_layers_text import kind_table, layer_notes, layer_table
-from edgekit.report.bench_plots import INK, RULE, bench_figures, figure_svg, layers_name, roofline_name
-from edgekit.report.bench_suite_text import THEORY_NOTE, group_tables
-from edgekit.report.bench_text import comparison_sentences, finding, latency_table, memory_table, warnings
-from edgekit.report.bench_words import label
+from edgekit.report.bench import facts
+from edgekit.report.bench.layers import kind_table, layer_notes, layer_table
+from edgekit.report.bench.plots import INK, RULE, bench_figures, figure_svg, layers_name, roofline_name
+from edgekit.report.bench.suite import THEORY_NOTE, group_tables
+from edgekit.report.bench.text import comparison_sentences, finding, latency_table, memory_table, warnings
+from edgekit.report.bench.words import label
 from edgekit.report.html_table import html_table
 from edgekit.report.markup import Markup, joined, page, tag
 from edgekit.report.table import Table

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from edgekit.report import verify_words as words
+from edgekit.report.verify import words
 from edgekit.units import format_error
 from edgekit.verifier import LayerResult, OutputResult, Status, VerifyReport
 from edgekit.verifier.stream import StreamResult

@@ -9,8 +9,8 @@ from typing import Any
 
 from edgekit.numerics.histogram import Histogram
 from edgekit.numerics.metrics import Finding, Metrics
-from edgekit.report import verify_words as words
-from edgekit.report.verify_svg import edges_of
+from edgekit.report.verify import words
+from edgekit.report.verify.svg import edges_of
 from edgekit.units import format_shape
 from edgekit.verifier import LayerResult, Status, VerifyReport
 

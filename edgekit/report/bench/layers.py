@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from edgekit.bencher import BenchReport, Result
 from edgekit.bencher.result import LayerTiming
-from edgekit.report.bench_emulated_text import kinds_text
-from edgekit.report.bench_words import label, some, wrapped
+from edgekit.report.bench.emulated import kinds_text
+from edgekit.report.bench.words import label, some, wrapped
 from edgekit.report.table import Table
 from edgekit.units import format_bytes, format_count, format_duration, format_percent, format_shape
 

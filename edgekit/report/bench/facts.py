@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgekit.bencher import BenchReport, Result
-from edgekit.report.bench_emulated_text import dispatch_line
-from edgekit.report.bench_words import label
+from edgekit.report.bench.emulated import dispatch_line
+from edgekit.report.bench.words import label
 from edgekit.units import counted, format_bytes, format_count, format_duration, format_shape
 
 _MOST_FIGURES = 4

@@ -1,0 +1,1 @@
+"""Timings as text, a page and plots."""
