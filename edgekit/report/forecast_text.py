@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit.forecaster import Forecast, LayerForecast, Risk, State
-from edgekit.report.verify import words
 from edgekit.report.terminal import Terminal
+from edgekit.report.verify import words
 from edgekit.units import format_error
 
 _MOST = 8

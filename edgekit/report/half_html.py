@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.report.verify import words
 from edgekit.report.markup import Markup, joined, tag
 from edgekit.report.price_rows import price_rows
+from edgekit.report.verify import words
 from edgekit.runtimes.trace import Source
 from edgekit.units import counted, format_error
 from edgekit.verifier import LayerResult, VerifyReport

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekit.repairer import Kept, Price, Repair, Rescaled
-from edgekit.report.verify import words
 from edgekit.report.price_rows import price_rows
 from edgekit.report.terminal import Terminal
+from edgekit.report.verify import words
 from edgekit.schema import to_json
 from edgekit.units import counted
 

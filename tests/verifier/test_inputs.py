@@ -101,7 +101,7 @@ def test_no_layer_is_accused_of_numbers_that_were_none(bundle: Path, tmp_path: P
     np.savez(tmp_path / "odd.npz", x=pixels)
     given = read_inputs(tmp_path / "odd.npz", open_bundle(bundle).manifest)
     for inputs in (tmp_path / "odd.npz", given):
-        with pytest.raises(UserError, match="'x' of odd.npz holds NaN or infinity in 1 of 1728 numbers"):
+        with pytest.raises(UserError, match=r"'x' of odd\.npz holds NaN or infinity in 1 of 1728 numbers"):
             edgekit.verify(bundle, inputs=inputs, model="never.py:Looked")
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgekit.report.verify import words
 from edgekit.report.half_html import STYLE as HALF_STYLE
 from edgekit.report.half_html import forecast_section, forecasts_hold, half_heads, repair_section
 from edgekit.report.markup import Markup, embedded_json, joined, page, tag
+from edgekit.report.verify import words
 from edgekit.report.verify.data import page_data
 from edgekit.report.verify.svg import graph_svg
 from edgekit.units import format_error, format_shape

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from edgekit.numerics.metrics import Finding, Metrics
-from edgekit.report.verify import words
 from edgekit.report.table import text_table
 from edgekit.report.terminal import Terminal, printable
+from edgekit.report.verify import words
 from edgekit.units import format_error
 from edgekit.verifier import Label, LayerResult, Status, VerifyReport
 

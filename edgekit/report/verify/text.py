@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.forecaster import Forecast
-from edgekit.report.verify import words
 from edgekit.report.forecast_text import forecast_head, forecast_sections
 from edgekit.report.table import text_table
 from edgekit.report.terminal import Terminal, printable
+from edgekit.report.verify import words
 from edgekit.report.verify.table import layer_table
 from edgekit.units import format_error, format_shape
 from edgekit.verifier import LayerResult, OutputResult, VerifyReport
