@@ -227,15 +227,10 @@ _NEUTRAL = {"aten.add": 0.0, "aten.sub": 0.0, "aten.mul": 1.0, "aten.div": 1.0}
 
 
 def _does_nothing(trace: Trace, node: Node) -> bool:
-    """Whether a node adds 0 or multiplies by 1: `total = 0` before a loop, a norm's untrained weight."""
-    if node.op not in _NEUTRAL:
+    """Whether a node adds 0 or multiplies by 1: `total = 0` before a loop that adds to it."""
+    if node.op not in _NEUTRAL or len(node.inputs) != 1 or node.numbers[:1] != (_NEUTRAL[node.op],):
         return False
-    if len(node.inputs) == 1:
-        neutral = node.numbers[:1] == (_NEUTRAL[node.op],)
-    else:
-        fixed = node.inputs[1] not in trace.live
-        neutral = fixed and bool((trace.values[node.inputs[1]] == _NEUTRAL[node.op]).all())
-    return neutral and _equal(trace.values[node.inputs[0]], trace.values[node.outputs[0]])
+    return _equal(trace.values[node.inputs[0]], trace.values[node.outputs[0]])
 
 
 def _operation(node: Node, first: Mapping[int, int]) -> tuple[str, tuple[int, ...]]:

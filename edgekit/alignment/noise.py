@@ -184,11 +184,19 @@ def _errors(
 
 
 def _distance(left: Array, right: Array) -> float:
-    """max|left - right| where both are finite; one item of the first axes after the other, in less memory."""
+    """max|left - right| where both are finite; a few items of the first axes at a time, in less memory."""
     if left.dtype.kind != "f":
         return 0.0
     if left.size > _MOST_ELEMENTS and left.ndim > 1:
-        return max(_distance(one, other) for one, other in zip(left, right, strict=True))
+        if len(left) == 1:
+            return _distance(left[0], right[0])
+        step = max(1, _MOST_ELEMENTS * len(left) // left.size)
+        return max(
+            _distance(left[at : at + step], right[at : at + step])
+            if step > 1
+            else _distance(left[at], right[at])
+            for at in range(0, len(left), step)
+        )
     with np.errstate(invalid="ignore"):  # inf - inf is no finite distance
         return largest(np.subtract(left, right, dtype=np.float64))
 

@@ -11,6 +11,7 @@ import org.json.JSONObject;
 /** The verdict on one bundle in one precision; its JSON is that of {@code edgekit verify --json}. */
 public final class VerifyReport {
     public static final String SCHEMA = "edgekit.verify/1";
+    private static final String SUMS_IN_FP16 = "fp16";
 
     public final String target;
     public final String precision;
@@ -69,8 +70,14 @@ public final class VerifyReport {
         return true;
     }
 
-    private List<String> warnings(Expected expected, Measurements measurements) {
+    private List<String> warnings(Expected expected, Measurements measurements) throws JSONException {
         List<String> notes = new ArrayList<>(expected.warnings);
+        if (precision.equals(SUMS_IN_FP16) && !device.getJSONObject("features").optBoolean("arm_asimdhp")) {
+            notes.add(
+                    device.getString("cpu")
+                            + " has no fp16 arithmetic: ncnn computes in float32 there, and what passes may overflow on"
+                            + " a phone; prove it with: --device qemu:cortex-a76");
+        }
         for (String blob : measurements.lightModeDiffers) {
             notes.add(
                     "output blob '" + blob + "' changes when light mode is on: what was observed is not what runs");
