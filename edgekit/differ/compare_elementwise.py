@@ -11,6 +11,8 @@ from edgekit.differ.structure import Op
 
 P1, P2, P3 = Severity.P1, Severity.P2, Severity.P3
 
+_ONE_SLOPE = {"type": "prelu", "params": (1,)}
+
 
 def norm(left: Op, right: Op) -> Iterator[Found]:
     """What is normalised, scaled and shifted; eps where nothing else differs."""
@@ -32,7 +34,7 @@ def activation(left: Op, right: Op) -> Iterator[Found]:
     """The function and its numbers."""
     if _is_learned(left, right):
         return
-    mine, theirs = words.activation(left), words.activation(right)
+    mine, theirs = _name(left), _name(right)
     if left.facts["type"] == "softmax" == right.facts["type"] and left.facts != right.facts:
         mine, theirs = (f"Softmax over axis {op.facts['params'][0]}" for op in (left, right))
     if mine != theirs:
@@ -41,15 +43,18 @@ def activation(left: Op, right: Op) -> Iterator[Found]:
 
 def _is_learned(left: Op, right: Op) -> bool:
     """Whether both bend by one slope that is learned: a PReLU, whose slope may stand in the `.param`."""
-    slopes = all(
-        op.facts["type"] in ("leakyrelu", "prelu") and len(op.facts["params"]) == 1 for op in (left, right)
-    )
-    learned = any(
-        op.facts == {"type": "prelu", "params": (1,)}
-        or any("prelu" in each.op.lower() for each in op.module_ops)
-        for op in (left, right)
-    )
+    slopes = all(op.facts["type"] == "leakyrelu" or op.facts == _ONE_SLOPE for op in (left, right))
+    learned = any(op.facts == _ONE_SLOPE or words.is_of_prelu(op) for op in (left, right))
     return slopes and learned
+
+
+def _name(op: Op) -> str:
+    """Return an activation's name, and of a PReLU how many slopes it has: their number decides what fits."""
+    if op.facts["type"] == "leakyrelu" and words.is_of_prelu(op):
+        return "PReLU with one slope"
+    if op.facts["type"] == "prelu":
+        return f"PReLU with {'one slope' if op.facts == _ONE_SLOPE else 'a slope per channel'}"
+    return words.activation(op)
 
 
 def _activation_impact(left: Op, right: Op) -> str:

@@ -100,16 +100,44 @@ def _lone_port(port: InputPort, *, on_left: bool) -> Difference:
 
 
 def output_differences(found: Matching) -> list[Difference]:
-    """Other numbers of outputs; what differs in their shapes is said of the layer that makes it."""
+    """Other numbers of outputs, or another order; what differs in their shapes is said of what makes them."""
     structures = found.left, found.right
     counts = [len(structure.outputs) for structure in structures]
     if counts[0] == counts[1]:
-        return []
+        return _other_order(found)
     mine, theirs = (
         Shown(", ".join(name for name, _ in structure.outputs), f"{count} outputs")
         for structure, count in zip(structures, counts, strict=True)
     )
     return [Difference(Severity.P0, "shape", mine, theirs, "the networks give different numbers of outputs")]
+
+
+def _other_order(found: Matching) -> list[Difference]:
+    """Return that each other's operations give the outputs of a name, where these can be told apart."""
+    mine = [name for name, _ in found.left.outputs]
+    theirs = [name for name, _ in found.right.outputs]
+    given = {(op, slot): name for name, (op, slot) in found.right.outputs}
+    partners = [given.get((found.pairs.get(op, -1), slot)) for _, (op, slot) in found.left.outputs]
+    told = {name: _likeness(found.left, value) for name, value in found.left.outputs}
+    if sorted(mine) != sorted(theirs) or any(partner is None for partner in partners):
+        return []
+    if all(told[name] == told[str(partner)] for name, partner in zip(mine, partners, strict=True)):
+        return []  # in their own order, or too alike to tell
+    return [
+        Difference(
+            Severity.P0,
+            "wiring",
+            Shown(", ".join(mine), "these outputs"),
+            Shown(", ".join(map(str, partners)), "the same in another order"),
+            "the outputs are given in another order",
+            "return the outputs in the order of the other side",
+        )
+    ]
+
+
+def _likeness(structure: Structure, value: tuple[int, int]) -> tuple[object, ...]:
+    op = structure.ops[value[0]]
+    return op.kind, dict(op.facts), op.shapes[value[1]], value[1]
 
 
 def _flat(shape: Shape) -> Shape:

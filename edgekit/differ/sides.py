@@ -183,7 +183,6 @@ _FED = frozenset(
         "weight_data_size",
         "scale_data_size",
         "bias_data_size",
-        "num_slope",
         "affine_size",
         "channels",
         "top_shapes",
@@ -192,7 +191,12 @@ _FED = frozenset(
 
 
 def _written(layer: Layer) -> Written:
-    """Return a layer's parameters as the file has them, without those that follow from what it is fed."""
+    """Return a layer's parameters as the file has them, without those that follow from what it is fed.
+
+    How many slopes a PReLU has follows from that too, but not whether it has one for all channels.
+    """
     spec = SPECS.get(layer.type)
-    values = layer.params if spec is None else decode(spec, layer).values
+    values = dict(layer.params if spec is None else decode(spec, layer).values)
+    if "num_slope" in values:
+        values["num_slope"] = int(values["num_slope"] == 1)
     return layer.type, tuple(sorted((name, value) for name, value in values.items() if name not in _FED))

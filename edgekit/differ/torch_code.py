@@ -121,6 +121,8 @@ def _each(sizes: Sequence[int]) -> str:
 def activation(op: Op) -> str:
     """Return the module of an activation."""
     numbers = op.facts["params"]
+    if op.facts["type"] == "leakyrelu" and words.is_of_prelu(op):
+        return "nn.PReLU()"
     pattern = _MODULES.get(op.facts["type"])
     if pattern is None:
         return words.activation(op)

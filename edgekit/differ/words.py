@@ -142,6 +142,11 @@ def activation(op: Op) -> str:
     return f"{name}({', '.join(f'{each:g}' if isinstance(each, float) else str(each) for each in numbers)})"
 
 
+def is_of_prelu(op: Op) -> bool:
+    """Whether a model is known to have made an activation of an nn.PReLU, whatever stands in the file."""
+    return any("prelu" in each.op.lower() for each in op.module_ops)
+
+
 def value_range(op: Op) -> str | None:
     """Return the interval that an activation's results lie in, None when it has no bounds worth a word."""
     bounds = _RANGES.get(op.facts["type"]) if op.kind == "activation" else None

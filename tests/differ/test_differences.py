@@ -230,3 +230,33 @@ def test_thousands_of_layers_are_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "deep.param").write_text(f"7767517\n5001 5001\nInput in 0 1 b0\n{chain}")
     with pytest.raises(UserError, match="has 5,001 layers, too many to be compared"):
         edgekit.diff(tmp_path / "deep.param", tmp_path / "deep.param")
+
+
+HEADS = """\
+Input data 0 1 data 0=32 1=32 2=3
+Convolution stem 1 1 data a 0=16 1=3 3=2 4=1 5=1 6=432 9=1
+Split split 1 2 a a1 a2
+Convolution left 1 1 a1 out0 0=4 1=1 5=1 6=64
+Convolution right 1 1 a2 out1 0={} 1=1 5=1 6={}
+"""
+
+
+def swapped(text: str) -> str:
+    return text.replace("out0", "out2").replace("out1", "out0").replace("out2", "out1")
+
+
+def test_outputs_in_another_order_are_a_difference_where_they_can_be_told_apart(compare: Compare) -> None:
+    other, alike = HEADS.format(8, 128), HEADS.format(4, 64)
+    assert found(compare(other, swapped(other))) == [
+        ("P0", "wiring", "these outputs", "the same in another order")
+    ]
+    assert compare(alike, swapped(alike)).same
+    assert compare(other, other).same
+
+
+def test_slopes_of_every_channel_are_not_one_slope(compare: Compare) -> None:
+    one = "Input data 0 1 data 0=8 1=8 2=8\nPReLU act 1 1 data out 0=1\n"
+    report = compare(one, one.replace("0=1\n", "0=8\n"))
+    assert [each[2:] for each in found(report)] == [
+        ("PReLU with one slope", "PReLU with a slope per channel")
+    ]

@@ -45,7 +45,7 @@ MISTAKES: list[tuple[type[nn.Module], dict[str, Any], list[Row]]] = [
     (seeded.Speech, {"hidden": 32}, [("P0", "channels", "24", "32")]),
     (seeded.Speech, {"both": True}, [("P0", "parameters", "forward", "bidirectional")]),
     (seeded.Speech, {"kernel": 3}, [("P1", "kernel", "1x5 (padding 0x2)", "1x3 (padding 0x1)")]),
-    (seeded.Speech, {"act": nn.ReLU}, [("P1", "activation", "LeakyReLU(0.25)", "ReLU")]),
+    (seeded.Speech, {"act": nn.ReLU}, [("P1", "activation", "PReLU with one slope", "ReLU")]),
     (seeded.Mobile, {"kernel": 3}, [("P1", "kernel", "5x5 (padding 2)", "3x3 (padding 1)")]),
     (seeded.Mobile, {"hidden": 64}, [("P0", "channels", "24 -> 72", "24 -> 64")]),
     (seeded.Mobile, {"act": nn.ReLU}, [("P1", "activation", "HardSwish", "ReLU")]),
