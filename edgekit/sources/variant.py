@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -114,7 +114,7 @@ class Variant:
         known = (*self._module.parameters(), *self._module.buffers())
         substitutes = Substitutes(known, dynamic=self._dynamic, onnx=self._onnx, apart=self._apart)
         adapter = self._original.derived(self._module, substitutes.begin)
-        with substitutes, _before_recurrent_layers(self._module, substitutes.start_plainly):
+        with substitutes, _around_recurrent_layers(self._module, substitutes):
             yield adapter
         self._original.tree = adapter.tree or self._original.tree
         self.substituted = tuple(substitutes.texts())
@@ -146,9 +146,11 @@ class Variant:
 
 
 @contextmanager
-def _before_recurrent_layers(module: torch.nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
+def _around_recurrent_layers(module: torch.nn.Module, substitutes: Substitutes) -> Iterator[None]:
     layers = [each for each in module.modules() if isinstance(each, torch.nn.RNNBase)]
-    hooks = [each.register_forward_pre_hook(hook, with_kwargs=True) for each in layers]
+    before, after = substitutes.before_recurrent, substitutes.after_recurrent
+    hooks = [each.register_forward_pre_hook(before, with_kwargs=True) for each in layers]
+    hooks += [each.register_forward_hook(after, always_call=True) for each in layers]
     try:
         yield
     finally:

@@ -214,7 +214,7 @@ def _between(function: Callable[..., torch.Tensor]) -> Rule:
 
     def rule(state: State, x: Any, other: Any, **kwargs: Any) -> Any:
         known = state.views.get(id(x))
-        if known is None or not known.only_leads or kwargs:
+        if not isinstance(known, HighRankView) or not known.only_leads or kwargs:
             return NotImplemented
         if isinstance(other, torch.Tensor):
             sizes = sizes_of(other)

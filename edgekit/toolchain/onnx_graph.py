@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,6 +27,16 @@ class OnnxGraph:
         self._shapes = {each.name: each.type.tensor_type.shape.dim for each in infos}
         self.producers = {name: node for node in self.nodes for name in node.output}
         self._taken = {name for node in self.nodes for name in node.output} | set(self._constants)
+
+    def is_read(self, name: str) -> bool:
+        """Whether a node or the model's outputs read a tensor."""
+        outputs = (each.name for each in self.model.graph.output)
+        return name in outputs or any(name in node.input for node in self.nodes)
+
+    def sibling(self, node: Any, kind: str) -> Any:
+        """Return a node of a kind that reads the same tensor and stands before `node`, or None."""
+        before = itertools.takewhile(lambda each: each is not node, self.nodes)
+        return next((n for n in before if n.op_type == kind and n.input[0] == node.input[0]), None)
 
     def constant(self, name: str) -> np.ndarray[Any, Any] | None:
         """Return the value of a constant, None for a computed tensor."""

@@ -170,6 +170,9 @@ def _reshaped_steps(graph: OnnxGraph, node: Any) -> list[Any] | None:
         return None
     name = graph.fresh(node.output[0])
     if made.op_type in _RECURRENT and node.input[0] == made.output[0]:
+        joined = graph.sibling(node, "Squeeze")  # one it has to be, for pnnx to know the layer by
+        if joined is not None:
+            return [graph.node("Reshape", [joined.output[0], node.input[1]], node.output[0], node.name)]
         axis = graph.add_constant(name, np.array([1], np.int64))
         first = graph.node("Squeeze", [node.input[0], axis], name, node.name)
     elif made.op_type == "Transpose" and shape.size != 3 and _is_recurrent(graph, made.input[0]):
@@ -186,6 +189,29 @@ def _is_recurrent(graph: OnnxGraph, value: str) -> bool:
 
 
 _RECURRENT = ("LSTM", "GRU", "RNN")
+
+
+def _first_states(graph: OnnxGraph, node: Any) -> list[Any] | None:
+    """A recurrent layer whose last states are read is given first ones of zeros: pnnx knows it by them."""
+    read = [name for name in node.output[1:] if name and graph.is_read(name)]
+    if node.op_type not in _RECURRENT or len(node.input) > _FIRST_STATE or not read:
+        return None
+    shape = graph.shape(read[0])
+    if shape is None or None in shape:
+        return None
+    count, batch, features = (size or 0 for size in shape)
+    if batch != 1 or (count > 1 and features % _ALIGNED):
+        return None
+    zeros = graph.add_constant(read[0], np.zeros((count, batch, features), np.float32))
+    left_out = [""] * (_FIRST_STATE - len(node.input))
+    node.input.extend([*left_out, *[zeros] * (2 if node.op_type == "LSTM" else 1)])
+    return [node]
+
+
+_FIRST_STATE = 5
+"""The place of the first state among the inputs, behind X, W, R, B and the lengths."""
+_ALIGNED = 4
+"""ncnn begins each channel of a constant at a multiple of so many numbers, and reads states as if not."""
 
 
 def _plane_norm(graph: OnnxGraph, node: Any) -> list[Any] | None:
@@ -216,5 +242,6 @@ _RULES: tuple[tuple[str, Callable[[OnnxGraph, Any], list[Any] | None]], ...] = (
     ("lengthened a table of fewer than ten embeddings by rows of zeros", _short_table),
     ("told a split into equal parts how large they are", _split_sizes),
     ("gave an instance normalisation over one axis a second one", _plane_norm),
+    ("gave a recurrent layer first states of zeros", _first_states),
     ("joined the directions of a recurrent layer before a reshape", _reshaped_steps),
 )

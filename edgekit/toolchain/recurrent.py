@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch.utils import _pytree as pytree
 
 from edgekit.toolchain.substitution import Rule, Silent, State, sizes_of
 
@@ -69,6 +70,32 @@ class LastState:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class UnbatchedState:
+    """Stands for states (layers * directions, features) of a layer that was given no batch."""
+
+    batched: LastState
+
+    text = LastState.text
+
+    def parts(self, axis: int) -> list[torch.Tensor | None] | None:
+        """The state of each layer and direction; None for those below the topmost layer."""
+        parts = self.batched.parts(0) if axis % 2 == 0 else None
+        return parts and [None if part is None else part.squeeze(0) for part in parts]
+
+    def permuted(self, order: Sequence[int]) -> None:
+        """Permuted states are not followed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the states."""
+        return self.batched.shape[::2]
+
+    def reshaped(self, sizes: Sequence[int]) -> torch.Tensor | None:
+        """The states in another shape, where they can be had from the outputs."""
+        return self.batched.reshaped(sizes)
+
+
 def _recurrent(function: Callable[..., Any]) -> Rule:
     def rule(state: State, *args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
@@ -82,6 +109,61 @@ def _recurrent(function: Callable[..., Any]) -> Rule:
         return Silent(result)
 
     return rule
+
+
+class BatchInFront:
+    """Hooks that let a layer run with its batch in front whose steps lie before it, or that has none.
+
+    pnnx takes the axis of such a batch out of some layers and leaves it in others, between which the shapes
+    do not fit any more; from ONNX it does not know a layer without a batch.
+    """
+
+    text = "put the batch in front of the steps of a recurrent layer"
+
+    def __init__(self) -> None:
+        self._turned: dict[torch.nn.RNNBase, tuple[bool, bool]] = {}
+
+    def before(self, layer: torch.nn.RNNBase, given: dict[str, Any]) -> bool:
+        """Turn the arguments `input` and `hx` in place; returns whether there was anything to turn."""
+        x = given["input"]
+        if not isinstance(x, torch.Tensor):  # a packed sequence
+            return False
+        batched, sizes = x.dim() == 3, sizes_of(x)
+        if batched and layer.batch_first:
+            return False
+        self._turned[layer] = layer.batch_first, batched
+        layer.batch_first = True
+        many = batched and sizes[1] != 1
+        given["input"] = x.transpose(0, 1) if many else x.reshape(1, -1, sizes[-1])
+        if not batched and given.get("hx") is not None:
+            given["hx"] = pytree.tree_map(_batched, given["hx"])
+        return True
+
+    def after(self, layer: torch.nn.RNNBase, result: Any, views: dict[int, Any]) -> Any:
+        """Turn the outputs back; None where they were not."""
+        if layer not in self._turned:
+            return None
+        layer.batch_first, batched = self._turned.pop(layer)
+        if result is None:  # it raised
+            return None
+        outputs, states = result
+        count, _, width = sizes_of(outputs)
+        if batched:
+            return outputs.transpose(0, 1) if count > 1 else outputs.reshape(-1, 1, width), states
+        return outputs.reshape(-1, width), pytree.tree_map(lambda state: _unbatched(state, views), states)
+
+
+def _batched(state: torch.Tensor) -> torch.Tensor:
+    layers, features = sizes_of(state)
+    return state.reshape(layers, 1, features)
+
+
+def _unbatched(state: torch.Tensor, views: dict[int, Any]) -> torch.Tensor:
+    """Take the batch of one out of a state, and remember what it is the state of."""
+    result = state.reshape(sizes_of(state)[::2])
+    if id(state) in views:
+        views[id(result)] = UnbatchedState(views[id(state)])
+    return result
 
 
 Pair = tuple[torch.Tensor, torch.Tensor]

@@ -71,6 +71,7 @@ class Substitutes(TorchFunctionMode):
         self._constants = ComputedConstants(known)
         self.views: dict[int, Any] = {}
         self.made_bytes = 0
+        self._in_front = recurrent.BatchInFront()
 
     def __exit__(self, *exception: Any) -> None:
         """End the run: what it made is not kept any longer than its ids count."""
@@ -92,13 +93,24 @@ class Substitutes(TorchFunctionMode):
         """Whether a value holds a tensor that depends on an input."""
         return any(id(leaf) in self._live for leaf in tensors_in(value))
 
-    def start_plainly(self, layer: torch.nn.Module, args: Any, kwargs: Any) -> Any:
-        """Leave a first state of zeros out of a call of a recurrent layer, which starts with them anyway."""
-        given = inspect.signature(layer.forward).bind(*args, **kwargs).arguments
-        if not self._constants.all_zeros(given.get("hx")):
-            return None
-        self.notes["left out a first state of zeros, with which a recurrent layer starts anyway"] += 1
-        return (given["input"],), {}
+    def before_recurrent(self, layer: torch.nn.RNNBase, args: Any, kwargs: Any) -> Any:
+        """Return other arguments for a recurrent layer, or None.
+
+        Without a first state of zeros, with which it starts anyway, and with its batch of one in front.
+        """
+        given = dict(inspect.signature(layer.forward).bind(*args, **kwargs).arguments)
+        zeros = self._constants.all_zeros(given.get("hx"))
+        if zeros:
+            self.notes["left out a first state of zeros, with which a recurrent layer starts anyway"] += 1
+            del given["hx"]
+        turned = self._in_front.before(layer, given)
+        if turned:
+            self.notes[recurrent.BatchInFront.text] += 1
+        return (tuple(given.values()), {}) if zeros or turned else None
+
+    def after_recurrent(self, layer: torch.nn.RNNBase, args: Any, result: Any) -> Any:
+        """Return the result of a recurrent layer with the batch where it was, or None."""
+        return self._in_front.after(layer, result, self.views)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

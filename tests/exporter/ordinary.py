@@ -193,6 +193,33 @@ class GlobalNorm(nn.Module):
         return self.last(self.scale * (centred / (variance + 1e-8).sqrt()) + self.shift)
 
 
+class StepsFirst(nn.Module):
+    """Recurrent layers as PyTorch has them unless told otherwise, between products, with states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.gru = nn.GRU(8, 8)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        y, h = self.gru(torch.tanh(self.first(x)), h)
+        return self.last(y), h
+
+
+class NoBatch(nn.Module):
+    """Recurrent layers that are given no batch, and the last states of two directions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.gru, self.both = nn.GRU(8, 8), nn.LSTM(8, 4, bidirectional=True)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y, h = self.gru(torch.tanh(self.first(x)), h)
+        _, (both, cell) = self.both(y)
+        return self.last(torch.cat([both[0], both[1]])), h, cell
+
+
 class SignalNorms(nn.Module):
     """Instance normalisations of signals, and one that kept its statistics."""
 

@@ -23,6 +23,8 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.Windows: IMAGE,
     ordinary.ShiftedWindows: IMAGE,
     ordinary.GlobalNorm: {"x": (1, 4, 20)},
+    ordinary.StepsFirst: {"x": (5, 1, 6), "h": (1, 1, 8)},
+    ordinary.NoBatch: {"x": (5, 6), "h": (1, 8)},
     ordinary.SignalNorms: {"x": (1, 4, 20), "y": (1, 4, 8, 8)},
     ordinary.Siamese: {"left": (1, 4, 8, 8), "right": (1, 4, 8, 8)},
     ordinary.ScriptedFunction: IMAGE,
@@ -43,6 +45,12 @@ def test_it_converts_and_every_layer_is_verified(net: type[nn.Module], route: st
     report = edgekit.verify(tmp_path / "net")
     assert report.passed, report
     assert report.compared > 0
+
+
+def test_steps_before_a_batch_of_several(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    edgekit.export(ordinary.StepsFirst(), tmp_path / "net", inputs={"x": (5, 2, 6), "h": (1, 2, 8)})
+    assert edgekit.verify(tmp_path / "net").passed
 
 
 @pytest.mark.parametrize("route", ["pnnx", "onnx"])
