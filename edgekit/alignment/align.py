@@ -7,7 +7,7 @@ matching (`repair`), and the walk goes on from the blob that was put right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from edgekit.alignment import families
@@ -48,11 +48,17 @@ def capture(artefact: Artefact, ahead: Ahead) -> Seen:
 
 
 def align(
-    artefact: Artefact, traces: Sequence[Trace], ahead: Ahead | None = None, seen: Seen | None = None
+    artefact: Artefact,
+    traces: Sequence[Trace],
+    ahead: Ahead | None = None,
+    seen: Seen | None = None,
+    draft: Callable[[Alignment], None] = lambda _: None,
 ) -> Alignment:
     """Align an artefact with the traces of one model on several probes (two are enough, one will do).
 
-    `ahead` is what is known of these traces already, `seen` what `capture` gave for them.
+    `ahead` is what is known of these traces already, `seen` what `capture` gave for them. `draft` is called
+    with an alignment of every layer before ncnn is asked whether it holds, as it does for most fresh
+    artefacts: a caller can prepare meanwhile what it would do with that.
 
     Raises:
         UserError: an input blob and its PyTorch tensor cannot be told to be the same.
@@ -68,6 +74,8 @@ def align(
             state.chosen[port.blob] = _output(state, port, seen.get(port.blob))
     state.pinned = frozenset(state.chosen)
     left = walk(state, seen)
+    if not left:
+        draft(freeze(state, (), {}))
     suspects = repair(state, Observer(artefact, traces), left)
     undecided = give_up_undecided(state)
     align_multiples(state, seen)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
-from edgekit.alignment import Ahead, Port, Seen, align, sample, store
+from edgekit.alignment import Ahead, Alignment, Port, Sample, Seen, align, sample, store
 from edgekit.alignment import Artefact as AlignedArtefact
 from edgekit.devices import Device
 from edgekit.exporter.artefact import Artefact
@@ -32,12 +33,39 @@ def write_reference(
     """
     ahead = ahead or Ahead(traces)
     graph = artefact.graph
-    alignment = align(to_align(artefact, device), traces, ahead, seen)
-    samples = (sample(graph, alignment, traces[0], "seeded input 0", ahead.known),)
-    store.write(folder, alignment, samples, store.fingerprint(traces[0]))
     names = {spec.blob: spec.name for spec in artefact.outputs}
     judged = JudgedArtefact(graph, artefact.param, artefact.bin, device)
-    return verify_artefact(str(folder), judged, alignment, samples, names)
+    with ThreadPoolExecutor(1) as aside:  # while ncnn is at work, this process is not
+        alignment, samples = _aligned(artefact, traces, device, ahead, seen, aside)
+        written = aside.submit(store.write, folder, alignment, samples, store.fingerprint(traces[0]))
+        verdict = verify_artefact(str(folder), judged, alignment, samples, names)
+        written.result()
+    return verdict
+
+
+def _aligned(
+    artefact: Artefact,
+    traces: Sequence[Trace],
+    device: Device,
+    ahead: Ahead,
+    seen: Seen | None,
+    aside: Executor,
+) -> tuple[Alignment, tuple[Sample, ...]]:
+    """Align; the sample is taken of a draft meanwhile, which is what a fresh artefact nearly always keeps."""
+    drafts: list[tuple[Alignment, Future[Sample]]] = []
+
+    def taken(alignment: Alignment) -> Sample:
+        return sample(artefact.graph, alignment, traces[0], "seeded input 0", ahead.known)
+
+    alignment = align(
+        to_align(artefact, device),
+        traces,
+        ahead,
+        seen,
+        lambda draft: drafts.append((draft, aside.submit(taken, draft))),
+    )
+    ready = [future for draft, future in drafts if draft == alignment]
+    return alignment, (ready[0].result() if ready else taken(alignment),)
 
 
 def to_align(artefact: Artefact, device: Device) -> AlignedArtefact:

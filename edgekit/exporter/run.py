@@ -30,7 +30,8 @@ from edgekit.verifier import VerifyReport
 
 _TO_CHECK = 2
 """How often an export runs ncnn at once as soon as it has a model: for its outputs, and for every blob."""
-_TO_JUDGE = 1
+_TO_JUDGE = 2
+"""And how often to judge it: every layer alone for its alignment, and once more for the verdict."""
 
 
 class Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from edgekit import bundle
@@ -67,6 +68,9 @@ def write_manifest(
     rewrites: Sequence[str],
 ) -> Manifest:
     """Write the manifest over all files that are in the folder, and return it."""
+    written = sorted(folder.iterdir())
+    with ThreadPoolExecutor() as pool:  # hashing lets other threads run
+        digests = list(pool.map(bundle.file_sha256, written))
     manifest = Manifest(
         model=subject.source,
         inputs=artefact.inputs,
@@ -74,7 +78,7 @@ def write_manifest(
         route=request.route,
         precision=request.precision,
         tools=tool_versions(),
-        files={path.name: bundle.file_sha256(path) for path in sorted(folder.iterdir())},
+        files={path.name: digest for path, digest in zip(written, digests, strict=True)},
         warnings=ledger.warnings,
         extra={"rewrites": list(rewrites), **_dynamic(subject)},
     )
