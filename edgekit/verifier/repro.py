@@ -1,10 +1,12 @@
 """Write the smallest runnable case of one layer: its .param and .bin, its inputs, the reference, a script.
 
-What is written needs ncnn and numpy only, so that it can be attached to an ncnn issue as it is.
+What is written needs ncnn and numpy only and says in `issue.md` what is wrong and where that was seen: it can
+be attached to an ncnn issue as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,14 @@ import numpy as np
 from edgekit import schema
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
+from edgekit.devices import DeviceInfo
 from edgekit.errors import UserError
 from edgekit.formats import ncnn
 from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import floor
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.staging import staged_folder
+from edgekit.verifier.model import LayerResult
 from edgekit.verifier.run import Artefact
 from edgekit.verifier.terms import sums_of
 
@@ -49,15 +53,33 @@ for blob in case["outputs"]:
 '''
 
 
+_ISSUE = """\
+# {type} `{name}` differs from PyTorch
+
+    $ pip install ncnn=={ncnn} numpy
+    $ python repro.py
+
+runs this layer alone on the stored inputs and compares it with what PyTorch gives for them.
+
+{what}
+
+{lines}
+
+- made from: {source}
+- seen on: {cpu}, {arch}, {system}, ncnn {ncnn}
+- options: {options}
+"""
+
+
 def write_repro(
-    folder: str | Path, artefact: Artefact, alignment: Alignment, sample: Sample, index: int
+    folder: str | Path, artefact: Artefact, alignment: Alignment, sample: Sample, result: LayerResult
 ) -> Path:
-    """Write the case of layer `index` into `folder` (replaced whole when it was written by this before).
+    """Write the case of a judged layer into `folder` (replaced whole when it was written by this before).
 
     Raises:
         UserError: the layer is not aligned, or the folder holds something else.
     """
-    entry = alignment.layers[index]
+    entry = alignment.layers[result.index]
     if not entry.outputs or not entry.anchors:
         raise UserError(
             f"layer '{entry.name}' has no reference to be reproduced against",
@@ -67,13 +89,15 @@ def write_repro(
         graph = extract(artefact.graph, entry, sample)
         ncnn.write(graph, staging / "layer.param", staging / "layer.bin")
         layer = artefact.graph.layers[entry.index]
+        info = artefact.device.info()
         sums = sums_of(layer, entry, sample, artefact.stored, on_arm=artefact.on_arm)
+        options = {**PRECISIONS[artefact.precision], "num_threads": artefact.threads}
         case = {
             "schema": "edgekit.repro/1",
             "layer": {"index": entry.index, "name": entry.name, "type": entry.type},
             "source": entry.source,
-            "options": {**PRECISIONS[artefact.precision], "num_threads": artefact.threads},
-            "versions": {"ncnn": artefact.device.info().ncnn, "numpy": np.__version__},
+            "options": options,
+            "versions": {"ncnn": info.ncnn, "numpy": np.__version__},
             "inputs": [_save(staging, "input", blob, alignment, sample) for blob in entry.anchors],
             "outputs": [
                 {
@@ -85,7 +109,35 @@ def write_repro(
         }
         schema.write_json(case, staging / CASE_FILE)
         (staging / "repro.py").write_text(_SCRIPT, "utf-8")
+        (staging / "issue.md").write_text(_issue(result, graph, options, info), "utf-8")
     return Path(folder)
+
+
+def _issue(result: LayerResult, graph: Graph, options: Mapping[str, bool | int], info: DeviceInfo) -> str:
+    _, _, *lines = ncnn.dump_param(graph).splitlines()
+    source = result.source
+    place = f" ({source.file}:{source.line})" if source is not None and source.file else ""
+    return _ISSUE.format(
+        type=result.type,
+        name=result.name,
+        what=_what(result),
+        lines="\n".join(f"    {line.strip()}" for line in lines),
+        source="nothing that is known" if source is None else f"{source.op} of '{source.module}'{place}",
+        cpu=info.cpu,
+        arch=info.arch,
+        system=info.system,
+        ncnn=info.ncnn,
+        options=", ".join(f"{name}={value}" for name, value in options.items()),
+    )
+
+
+def _what(result: LayerResult) -> str:
+    if result.isolated is None:
+        what = f"It gives no usable result ({result.finding.value if result.finding else 'no number'})."
+    else:
+        what = f"It is off by {result.isolated.max_abs:.2g}"
+        what += f", where rounding explains {result.floor:.2g}." if result.floor else "."
+    return f"{what} {result.why}." if result.why else what
 
 
 def extract(graph: Graph, entry: LayerAlignment, sample: Sample) -> Graph:

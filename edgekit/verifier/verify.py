@@ -127,7 +127,7 @@ def _write_repro(
     if not guilty:
         return replace(verdict, warnings=(*verdict.warnings, "no case was written: every layer passes"))
     worst = max(guilty, key=_excess)
-    write_repro(Path(folder), artefact, alignment, samples[worst.sample], worst.index)
+    write_repro(Path(folder), artefact, alignment, samples[worst.sample], worst)
     return verdict
 
 

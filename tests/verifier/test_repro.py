@@ -19,7 +19,13 @@ def test_the_case_shows_the_error(spoil, swap_channels, name_of, tmp_path: Path)
     assert culprit.isolated is not None
 
     files = {path.name for path in (tmp_path / "case").iterdir()}
-    assert files == {"case.json", "layer.param", "layer.bin", "input_0.npy", "reference_0.npy", "repro.py"}
+    arrays = {"input_0.npy", "reference_0.npy"}
+    assert files == {"case.json", "issue.md", "layer.param", "layer.bin", "repro.py", *arrays}
+    issue = (tmp_path / "case" / "issue.md").read_text()
+    assert f"`{name}` differs from PyTorch" in issue
+    assert f"off by {culprit.isolated.max_abs:.2g}, where rounding explains {culprit.floor:.2g}" in issue
+    line = next(each for each in (tmp_path / "case" / "layer.param").read_text().splitlines() if name in each)
+    assert line.strip() in issue
     script = (tmp_path / "case" / "repro.py").read_text()
     assert "edgekit" not in script
     assert len(script.splitlines()) <= 25
