@@ -29,15 +29,6 @@ def convolution(left: Op, right: Op) -> Iterator[Found]:
         values = words.each(mine["stride"]), words.each(theirs["stride"])
         yield "stride", *values, P1, "another resolution from here on"
     yield from _window(left, right)
-    if mine.get("output_padding") != theirs.get("output_padding"):
-        values = words.each(mine["output_padding"]), words.each(theirs["output_padding"])
-        yield (
-            "padding",
-            f"output {values[0]}",
-            f"output {values[1]}",
-            P2,
-            "the size or the border of the result differs",
-        )
     if mine["bias"] != theirs["bias"]:
         yield _bias(left, right)
 
@@ -48,13 +39,15 @@ def _bias(left: Op, right: Op) -> Found:
 
 
 def _window(left: Op, right: Op) -> Iterator[Found]:
-    """Kernel, dilation and padding; padding that a window needs to keep the size belongs to the window."""
+    """Kernel, dilation and padding.
+
+    Padding that follows a changed window (see `_window_stays`) belongs to the window. A Padding layer that
+    the other side has nothing against is a layer that somebody forgot, whatever the window.
+    """
     mine, theirs = left.facts, right.facts
-    alike = _follow(left) == _follow(right) != set()
-    padded = not alike and (not _same_pads(left, right) or words.padding(left) != words.padding(right))
-    follows = padded and all(
-        _keeps_size(op.facts) and words.pads(op.facts["pads"]) != "0" for op in (left, right)
-    )
+    padded = _padded_otherwise(left, right)
+    trimmed = mine.get("output_padding") != theirs.get("output_padding")
+    follows = (padded or trimmed) and _window_stays(left, right) and not _padding_layer_alone(left, right)
     explained = False
     for kind, say, impact in (
         ("kernel", words.size, "the weights do not fit, and another neighbourhood is seen"),
@@ -64,7 +57,7 @@ def _window(left: Op, right: Op) -> Iterator[Found]:
             continue
         with_pads = follows and not explained
         values = [
-            say(op.facts[kind]) + (f" (padding {words.padding(op)})" if with_pads else "")
+            say(op.facts[kind]) + (f" (padding {words.border(op)})" if with_pads else "")
             for op in (left, right)
         ]
         yield kind, values[0], values[1], P1, impact
@@ -76,6 +69,59 @@ def _window(left: Op, right: Op) -> Iterator[Found]:
             else "the result is cut elsewhere"
         )
         yield "padding", words.padding(left), words.padding(right), P2, impact
+    if trimmed and not explained:
+        values = [f"output {words.each(op.facts['output_padding'])}" for op in (left, right)]
+        yield "padding", values[0], values[1], P2, "the size or the border of the result differs"
+
+
+def _padded_otherwise(left: Op, right: Op) -> bool:
+    """Whether pads differ, where they do not follow on both sides from what is fed."""
+    alike = _follow(left) == _follow(right) != set()
+    return not alike and (not _same_pads(left, right) or words.padding(left) != words.padding(right))
+
+
+def _window_stays(left: Op, right: Op) -> bool:
+    """Whether the padding of two windows differs by no more than their lengths make necessary.
+
+    At both ends of every axis the middle of the outermost window lies where it does on the other side. One of
+    even length has no pixel in its middle: against one of odd length it may be half a pixel off. Numbers
+    have to be put into the border in the same way.
+    """
+    if left.facts["mode"] != right.facts["mode"] and "0" not in (words.padding(left), words.padding(right)):
+        return False
+    spans = zip(_spans(left.facts), _spans(right.facts), strict=True)
+    leeways = [0.5 if (mine - theirs) % 2 else 0.0 for mine, theirs in spans]
+    return all(
+        abs(one - other) <= leeway
+        for leeway, mine, theirs in zip(leeways, _outside(left.facts), _outside(right.facts), strict=True)
+        for one, other in zip(mine, theirs, strict=True)
+    )
+
+
+def _spans(facts: Mapping[str, Any]) -> list[int]:
+    """Return how far apart the first and the last pixel of a window are, by axis."""
+    return [dilation * (size - 1) for size, dilation in zip(facts["kernel"], facts["dilation"], strict=True)]
+
+
+def _outside(facts: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Return how far outside the middle of the first and of the last window lies, in pixels by axis.
+
+    That is the padding without half of the window's span; of a transposed convolution output padding counts
+    at the far end.
+    """
+    spans = _spans(facts)
+    if facts["pads"] == "same":
+        return [(0.0, 0.0) for _ in spans]
+    cut = facts.get("output_padding") or [0 for _ in spans]
+    ends = zip(facts["pads"], spans, cut, strict=True)
+    return [(low - span / 2, high - more - span / 2) for (low, high), span, more in ends]
+
+
+def _padding_layer_alone(left: Op, right: Op) -> bool:
+    for op, other in ((left, right), (right, left)):
+        if any(kind == "Padding" for kind, _ in op.written) and words.padding(other) == "0":
+            return True
+    return False
 
 
 def _follow(op: Op) -> set[str]:

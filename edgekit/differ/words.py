@@ -133,6 +133,12 @@ def padding(op: Op) -> str:
     return amounts if mode == "zeros" or amounts == "0" else f"{amounts}, {mode}"
 
 
+def border(op: Op) -> str:
+    """Return all that a convolution pads, that of the output too: `1, output 1`."""
+    more = op.facts.get("output_padding", ())
+    return padding(op) + (f", output {each(more)}" if any(more) else "")
+
+
 def activation(op: Op) -> str:
     """Return an activation's name, with its numbers where it has any."""
     name = _ACTIVATIONS.get(op.facts["type"], str(op.facts["type"]))

@@ -89,6 +89,14 @@ def _kernel(layer: Sized, axes: str) -> list[int]:
     return [layer.params.positive(f"kernel_{axis}") for axis in axes]
 
 
+def _check_channels(layer: Sized, fed: int) -> None:
+    """Refuse another number of channels than the weights are for."""
+    if layer.weights:
+        wanted = layer.weights[0].shape[1] * _int(layer, "group", 1)
+        if fed != wanted:
+            raise CannotTell(f"{fed} channel{'s meet' if fed != 1 else ' meets'} weights for {wanted}")
+
+
 def convolution(layer: Sized) -> tuple[Shape, ...]:
     """Return (out, [d,] h, w); a flat input to a 1x1 convolution gives a flat output."""
     axes = _axes(layer)
@@ -98,8 +106,10 @@ def convolution(layer: Sized) -> tuple[Shape, ...]:
     else:
         kernel = _kernel(layer, axes)
         if len(layer.input()) == 1 and set(kernel) == {1} and len(axes) == 2:
+            _check_channels(layer, layer.input()[0])
             return ((out,),)
     shape = layer.input(0, len(axes) + 1)
+    _check_channels(layer, shape[0])
     return ((out, *_window(layer, axes, kernel, shape[1:])),)
 
 
@@ -109,6 +119,7 @@ def deconvolution(layer: Sized) -> tuple[Shape, ...]:
     A weight that comes in as a blob is (in, out / group, [kd,] kh, kw).
     """
     axes, shape = _windowed(layer)
+    _check_channels(layer, shape[0])
     if layer.params.values.get("dynamic_weight"):
         _, per_group, *kernel = layer.input(1, len(axes) + 2)
         out = per_group * _int(layer, "group", 1)

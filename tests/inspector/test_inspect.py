@@ -266,6 +266,15 @@ def test_wrong_paths_and_inputs(
         inspect(tmp_path / name, inputs=shapes, ask_ncnn=False)
 
 
+def test_an_input_that_does_not_fit_the_first_weights(tmp_path: Path) -> None:
+    text = "7767517\n2 2\nInput in0 0 1 in0\nConvolution c 1 1 in0 out0 0=16 1=3 4=1 6=432"
+    report = inspect(write(tmp_path, text), inputs={"in0": (1, 4, 8, 8)}, ask_ncnn=False)
+    assert [remark.message for remark in report.remarks] == [
+        "the shape of 'out0' is not known: 4 channels meet weights for 3"
+    ]
+    assert report.totals.macs is None
+
+
 def test_a_bundle_knows_names_shapes_and_modules(bundle: Path) -> None:
     report = inspect(bundle)
     assert report.kind == "bundle"
