@@ -20,11 +20,12 @@ from edgekit.exporter.ledger import Ledger, Progress
 from edgekit.exporter.reference import guilty_layers, to_align, write_reference
 from edgekit.exporter.result import ExportResult, Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import Pending
-from edgekit.exporter.subject import Reference, Subject, load_subject, one_thread
+from edgekit.exporter.subject import Reference, Subject, load_subject
 from edgekit.exporter.write import write_log, write_manifest, write_model
 from edgekit.runtimes.trace import Array
 from edgekit.sources.inputs import probe
 from edgekit.sources.request import Request
+from edgekit.threads import one_thread
 from edgekit.toolchain.pnnx import PnnxRun
 from edgekit.verifier import VerifyReport
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from edgekit.alignment import Ahead
 from edgekit.bundle import ModelSource
@@ -91,17 +89,6 @@ def load_subject(request: Request) -> Subject:
 
         return OnnxSubject(load_onnx(request))
     return TorchSubject(load_torch(request))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread: sums are then taken in one order, so a reference has one value."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class TorchSubject:

@@ -19,6 +19,7 @@ from edgekit.ladder.compare import compare, sentence
 from edgekit.ladder.model import Ladder
 from edgekit.runtimes.ncnn import PRECISIONS
 from edgekit.runtimes.trace import Array
+from edgekit.threads import one_thread
 from edgekit.verifier.limits import Limits
 from edgekit.verifier.storage import narrow_weights
 
@@ -67,7 +68,7 @@ def climb(
         spec.name: _undo(samples[0].blobs[spec.blob], spec.shape, alignment.blobs[spec.blob].layout.permute)
         for spec in opened.manifest.inputs
     }
-    with scratch.folder() as folder:
+    with scratch.folder() as folder, one_thread():
         reference = rebuilt.roll([arrays], {}, {})[0]
         first = Stage("torch", _TITLES["torch"], "fp32", lambda: reference)
         try:

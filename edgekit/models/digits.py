@@ -22,6 +22,7 @@ from edgekit import scratch
 from edgekit.errors import require
 from edgekit.models.blocks import Classifier, ConvNormAct, InvertedResidual, pointwise
 from edgekit.models.entry import ZooSpec
+from edgekit.threads import one_thread
 
 STEM = 16  # 8x8
 # expansion, channels, repeats, stride of the first
@@ -116,14 +117,9 @@ def train(recipe: Recipe, data: Data) -> DigitsNet:
     Takes a few seconds on one thread, and gives the same bits for the same recipe on the same
     machine. The global random state and the number of threads are restored.
     """
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), one_thread():
         torch.manual_seed(recipe.seed)
-        torch.set_num_threads(1)
-        try:
-            return _train(recipe, data)
-        finally:
-            torch.set_num_threads(threads)
+        return _train(recipe, data)
 
 
 def _train(recipe: Recipe, data: Data) -> DigitsNet:

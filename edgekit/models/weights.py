@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from edgekit.models import signals
 from edgekit.models.entry import ZooSpec
+from edgekit.threads import one_thread
 
 # A few images do not show what a channel can vary by: trust each channel's own variance for a
 # quarter, the layer's mean variance for the rest, and more of the latter below 32 values.
@@ -56,7 +57,7 @@ def init_lively(module: nn.Module, inputs: Mapping[str, Tensor], seed: int) -> N
     with torch.no_grad():
         _draw(module, generator)
         module.eval()
-        with _one_thread(), ExitStack() as stack:
+        with one_thread(), ExitStack() as stack:
             for layer in module.modules():
                 if isinstance(layer, _WEIGHTED):
                     stack.enter_context(_scaled_on_first_call(layer, generator))
@@ -104,17 +105,6 @@ def _draw_other(name: str, parameter: Tensor, is_norm: bool, generator: torch.Ge
         parameter.normal_(0.0, math.sqrt(1.0 / fan_in), generator=generator)
     else:
         parameter.uniform_(0.1, 0.4, generator=generator)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread: sums are then taken in one order, so the statistics have one value."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @contextmanager

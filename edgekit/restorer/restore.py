@@ -26,6 +26,7 @@ from edgekit.sources.inputs import InputSpec, ShapeLike, input_specs, probe
 from edgekit.sources.recipe import settled
 from edgekit.sources.request import Request, WeightOptions
 from edgekit.sources.spec import ModelSpec, SpecKind, parse_spec
+from edgekit.threads import one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -119,7 +120,6 @@ class _Work:
     progress: Progress
 
     def run(self, model: str | torch.nn.Module) -> tuple[Restored, dict[str, torch.Tensor]]:
-        from edgekit.exporter.subject import one_thread
         from edgekit.restorer import tags
         from edgekit.restorer.assign import Assigner
         from edgekit.restorer.constants import rounded_constants, with_buffers

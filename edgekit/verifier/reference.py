@@ -13,6 +13,7 @@ from edgekit.alignment import Artefact as AlignedArtefact
 from edgekit.bundle import Bundle, Manifest
 from edgekit.errors import require
 from edgekit.runtimes.trace import Trace
+from edgekit.threads import one_thread
 from edgekit.verifier.inputs import NamedInputs, spread_out
 from edgekit.verifier.portions import on_disk
 from edgekit.verifier.run import Artefact
@@ -59,23 +60,24 @@ def make_reference(
     require("torch", "torch")
     from edgekit.sources.rebuild import rebuild
 
-    rebuilt = rebuild(bundle.manifest, model, weights)
-    chosen, stream = list(inputs), tuple[StreamResult, ...]()
-    if states(bundle.manifest):
-        chosen, stream = _stream(rebuilt, artefact, bundle.manifest, inputs)
-    warnings: tuple[str, ...] = ()
-    first = rebuilt.record(chosen[0].arrays)
-    if store.fingerprint(first) != fingerprint:
-        probes = [first, *(rebuilt.record(each.arrays) for each in chosen[1:2])]
-        alignment = _align_again(bundle.manifest, artefact, probes)
-        warnings = ("the model runs other operations than at export: its layers were matched again",)
-    samples = [sample(artefact.graph, alignment, first, chosen[0].name)]
-    del first  # one trace at a time: each holds every tensor of the model
-    for each in chosen[1:]:
-        samples[-1] = on_disk(samples[-1])
-        gc.collect()  # a run of the model leaves cycles behind, with its tensors in them
-        samples.append(sample(artefact.graph, alignment, rebuilt.record(each.arrays), each.name))
-    return NewReference(alignment, tuple(samples), stream, warnings)
+    with one_thread():
+        rebuilt = rebuild(bundle.manifest, model, weights)
+        chosen, stream = list(inputs), tuple[StreamResult, ...]()
+        if states(bundle.manifest):
+            chosen, stream = _stream(rebuilt, artefact, bundle.manifest, inputs)
+        warnings: tuple[str, ...] = ()
+        first = rebuilt.record(chosen[0].arrays)
+        if store.fingerprint(first) != fingerprint:
+            probes = [first, *(rebuilt.record(each.arrays) for each in chosen[1:2])]
+            alignment = _align_again(bundle.manifest, artefact, probes)
+            warnings = ("the model runs other operations than at export: its layers were matched again",)
+        samples = [sample(artefact.graph, alignment, first, chosen[0].name)]
+        del first  # one trace at a time: each holds every tensor of the model
+        for each in chosen[1:]:
+            samples[-1] = on_disk(samples[-1])
+            gc.collect()  # a run of the model leaves cycles behind, with its tensors in them
+            samples.append(sample(artefact.graph, alignment, rebuilt.record(each.arrays), each.name))
+        return NewReference(alignment, tuple(samples), stream, warnings)
 
 
 def _stream(
