@@ -9,6 +9,7 @@ RELATED: dict[str, tuple[str, ...]] = {
     "reshape": ("reshape", "view", "flatten", "_unsafe_view"),
     "to": ("to", "_to_copy"),
     "scatternd": ("slice_scatter", "select_scatter", "index_put", "copy"),
+    "slice_copy": ("copy", "copy_"),
     "tile": ("tile", "repeat", "expand"),
     "index": ("index", "select"),
     "gatherelements": ("gather",),
@@ -46,6 +47,7 @@ _REMEDIES: dict[str, str] = {
     "gather": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
     "index_select": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
     "scatternd": "write the result with torch.cat of slices instead of assigning to a part of a tensor",
+    "index_put": "write the result with torch.cat of slices instead of assigning to places of a tensor",
     "slice_copy": "write the result with torch.cat of slices instead of assigning to a part of a tensor",
     "to": "ncnn keeps float32 and turns nothing else into it: describe an input that the model turns into "
     "floats as float32 (--input mask=1x16@0..1, without :int64)",

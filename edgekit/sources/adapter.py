@@ -33,6 +33,7 @@ class OutputTree:
 
 
 Begin = Callable[[Sequence[torch.Tensor]], None]
+End = Callable[[Sequence[torch.Tensor]], list[torch.Tensor]]
 
 
 class Adapter:
@@ -54,15 +55,19 @@ class Adapter:
         self.original = module
         self.tree: OutputTree | None = None
         self._begin: Begin = lambda _: None
+        self._end: End = list
         self._output_names = outputs
         self._bind = (lambda tensors: (tensors, {})) if by_position else _binder(module, inputs)
         self.module = self._adapted()
 
-    def derived(self, module: torch.nn.Module, begin: Begin) -> Self:
-        """Return an adapter of a variant of the module; `begin` is called with the inputs of each run."""
+    def derived(self, module: torch.nn.Module, begin: Begin, end: End = list) -> Self:
+        """Return an adapter of a variant of the module.
+
+        `begin` is called with the inputs of each run; what it gives is what `end` makes of its outputs.
+        """
         other = copy.copy(self)
         other.original = module
-        other._begin = begin
+        other._begin, other._end = begin, end
         other.module = other._adapted()
         return other
 
@@ -77,6 +82,7 @@ class Adapter:
             result = forward(*args, **kwargs)
         tree, flat = flatten(result, self._output_names)
         self.tree = tree
+        flat = self._end(flat)
         return flat[0] if len(flat) == 1 else tuple(flat)
 
     def _copy(self) -> torch.nn.Module:

@@ -113,8 +113,8 @@ class Variant:
             return
         known = (*self._module.parameters(), *self._module.buffers())
         substitutes = Substitutes(known, dynamic=self._dynamic, onnx=self._onnx, apart=self._apart)
-        adapter = self._original.derived(self._module, substitutes.begin)
-        with substitutes, _around_recurrent_layers(self._module, substitutes):
+        adapter = self._original.derived(self._module, substitutes.begin, substitutes.as_written)
+        with substitutes, _around_layers(self._module, substitutes):
             yield adapter
         self._original.tree = adapter.tree or self._original.tree
         self.substituted = tuple(substitutes.texts())
@@ -146,11 +146,15 @@ class Variant:
 
 
 @contextmanager
-def _around_recurrent_layers(module: torch.nn.Module, substitutes: Substitutes) -> Iterator[None]:
+def _around_layers(module: torch.nn.Module, substitutes: Substitutes) -> Iterator[None]:
     layers = [each for each in module.modules() if isinstance(each, torch.nn.RNNBase)]
     before, after = substitutes.before_recurrent, substitutes.after_recurrent
     hooks = [each.register_forward_pre_hook(before, with_kwargs=True) for each in layers]
     hooks += [each.register_forward_hook(after, always_call=True) for each in layers]
+    # Parts are joined between the layers: inside one the converter looks for nothing but the layer.
+    everywhere = torch.nn.modules.module
+    hooks.append(everywhere.register_module_forward_pre_hook(lambda _, args: substitutes.as_written(args)))
+    hooks.append(everywhere.register_module_forward_hook(lambda _, __, out: substitutes.as_written(out)))
     try:
         yield
     finally:

@@ -7,7 +7,6 @@ takes its place, and the operations that made it are left out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,14 +29,6 @@ FILLED = frozenset(
     }
 )
 """What looks at the shape of a tensor and at none of its numbers."""
-
-_IN_PLACE = re.compile(r"__setitem__|__i(?!nvert)\w+__|[a-z]\w*[^_]_")
-
-
-def writes(func: Any, kwargs: Any) -> bool:
-    """Whether a function overwrites one of its arguments."""
-    name = getattr(func, "__name__", "")
-    return kwargs.get("out") is not None or bool(_IN_PLACE.fullmatch(name))
 
 
 class ComputedConstants:

@@ -26,7 +26,9 @@ from edgekit.toolchain import (
     substitute_resizes,
     substitute_shapes,
 )
-from edgekit.toolchain.folding import FILLED, ComputedConstants, writes
+from edgekit.toolchain.effects import writes
+from edgekit.toolchain.folding import FILLED, ComputedConstants
+from edgekit.toolchain.in_place import PartWrites
 from edgekit.toolchain.substitution import Noted, Silent, tensors_in
 
 _SUBSTITUTES = {
@@ -72,6 +74,7 @@ class Substitutes(TorchFunctionMode):
         self.views: dict[int, Any] = {}
         self.made_bytes = 0
         self._in_front = recurrent.BatchInFront()
+        self._parts = PartWrites(self._call)
 
     def __exit__(self, *exception: Any) -> None:
         """End the run: what it made is not kept any longer than its ids count."""
@@ -80,6 +83,11 @@ class Substitutes(TorchFunctionMode):
         self._live.clear()
         self._constants.taken()
         self.views.clear()
+        self._parts.clear()
+
+    def as_written(self, value: Any) -> Any:
+        """Return a tree with every tensor as it is after what was assigned to its parts."""
+        return self._parts.handed(value)
 
     def begin(self, inputs: Iterable[torch.Tensor]) -> None:
         """Name the inputs of the model."""
@@ -113,6 +121,29 @@ class Substitutes(TorchFunctionMode):
         return self._in_front.after(layer, result, self.views)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = args
+        args, kwargs = self._parts.current(args), self._parts.current(kwargs or {})
+        if self._changes_part(func, given, kwargs):
+            self.notes[PartWrites.text] += 1
+            return None if func is torch.Tensor.__setitem__ else given[0]
+        result = self._call(func, args, kwargs)
+        if func is torch.Tensor.__getitem__ and isinstance(result, torch.Tensor) and not self.dynamic:
+            self._parts.seen(given[0], given[1], result)
+        return result
+
+    def _changes_part(self, func: Any, args: Any, kwargs: Any) -> bool:
+        """Whether a function changed a part of a tensor, which is on the account then."""
+        assigns = func is torch.Tensor.__setitem__
+        if self.dynamic or not args or not (assigns or self._parts.follows(args[0])):
+            return False
+        if not (self._parts.is_written(args[0]) or self.is_live((args, kwargs))):
+            return False
+        if assigns:
+            return not self.is_live(args[1]) and self._parts.assign(*args)
+        return self._parts.change(func, args, kwargs)
+
+    def _call(self, func: Any, args: Any, kwargs: Any = None) -> Any:
+        """Run a function or what stands for it, and note what depends on an input."""
         kwargs = kwargs or {}
         live = self.is_live((args, kwargs))
         if writes(func, kwargs):

@@ -282,7 +282,7 @@ class Ids(nn.Module):
 
 
 class TwoStates(nn.Module):
-    """The onnx route gives its last state another shape."""
+    """The onnx route gives the last states of a batch of several another shape."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -349,10 +349,41 @@ class Involution(nn.Module):
         return (kernels * patches).sum(3).view(1, 4, 8, 8)
 
 
-class PartWritten(nn.Module):
+class PartsWritten(nn.Module):
+    """Parts of a tensor are assigned to: corners from centres, places of two axes, all of an empty one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True)
+        self.register_buffer("hidden", torch.rand(1, 4, 8, 8) > 0.7)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        boxes = self.conv(x).permute(0, 2, 3, 1).reshape(1, -1, 4)
+        boxes[..., :2] -= boxes[..., 2:] / 2
+        boxes[..., 2:] += boxes[..., :2]
+        shifted = torch.zeros_like(x)
+        shifted[:, :2, :-1] = x[:, :2, 1:]
+        shifted[:, 2:] = x[:, 2:]
+        made = torch.empty_like(x)
+        made[..., 0::2], made[..., 1::2] = x[..., :4].sin(), x[..., 4:].cos()
+        made[self.hidden] = 0.0
+        return boxes, self.conv(shifted), made, self.views(self.conv(x))
+
+    def views(self, y: torch.Tensor) -> torch.Tensor:
+        """Write through views: of a place, of a view, and by a layer."""
+        first, rest = y[:, 0], y[:, 1:]
+        before = rest[:, 0]
+        first.sigmoid_()
+        self.act(rest)
+        rest[:, 1].mul_(2.0)
+        rest[:, 2] = first + before
+        return y.tanh()
+
+
+class WrittenByList(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x.clone()
-        y[:, :2] = x[:, :2].relu()
+        y[:, [0, 2]] = x[:, :2].relu()
         return y * 2
 
 

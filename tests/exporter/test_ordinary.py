@@ -26,6 +26,7 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.StepsFirst: {"x": (5, 1, 6), "h": (1, 1, 8)},
     ordinary.NoBatch: {"x": (5, 6), "h": (1, 8)},
     ordinary.SignalNorms: {"x": (1, 4, 20), "y": (1, 4, 8, 8)},
+    ordinary.PartsWritten: IMAGE,
     ordinary.Siamese: {"left": (1, 4, 8, 8), "right": (1, 4, 8, 8)},
     ordinary.ScriptedFunction: IMAGE,
     ordinary.ScriptedPart: IMAGE,
@@ -80,14 +81,14 @@ def test_a_product_of_too_many_axes_is_named_and_merging_them_helps(tmp_path: Pa
     edgekit.export(ordinary.Involution(64), tmp_path / "net", inputs=IMAGE)
 
 
-def test_a_part_that_is_assigned_to_goes_by_one_route_and_is_placed_by_the_other(tmp_path: Path) -> None:
-    edgekit.export(ordinary.PartWritten(), tmp_path / "net", inputs=IMAGE)
-    with pytest.raises(ExportError, match="ScatterND") as caught:
-        edgekit.export(ordinary.PartWritten(), tmp_path / "other", inputs=IMAGE, route="onnx")
+@pytest.mark.parametrize(("route", "op"), [("pnnx", "index_put"), ("onnx", "ScatterND")])
+def test_an_assignment_that_cannot_be_told_by_parts_is_placed(route: str, op: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=op) as caught:
+        edgekit.export(ordinary.WrittenByList(), tmp_path / "net", inputs=IMAGE, route=route)
     assert caught.value.remedy is not None and "torch.cat" in caught.value.remedy
     lines = Path(ordinary.__file__).read_text().splitlines()
     places = [lines[each.line - 1] for each in caught.value.findings[0].sources if each.line]
-    assert any("y[:, :2] =" in line for line in places)
+    assert any("y[:, [0, 2]] =" in line for line in places)
 
 
 def test_what_only_onnx_spells_out_is_not_blamed_on_the_model(tmp_path: Path) -> None:
