@@ -11,7 +11,14 @@ from math import prod
 from typing import Any
 
 from edgekit.differ.draft import BATCH_MOVED, PADS_FOLLOW, Draft, Node, Shape, Value, View
-from edgekit.differ.patterns import bends_nothing, gated_activations, shuffles, slices
+from edgekit.differ.patterns import (
+    bends_nothing,
+    chains,
+    gated_activations,
+    numbers_in_a_row,
+    shuffles,
+    slices,
+)
 
 _PRODUCTS = ("conv", "deconv", "linear")
 _SAME_UPPER, _SAME_LOWER = -233, -234
@@ -115,19 +122,6 @@ def _arithmetic(draft: Draft) -> None:
             node.facts |= {"op": "add", "scalar": -scalar}
         elif operation == "div" and scalar:
             node.facts |= {"op": "mul", "scalar": float(f"{1.0 / scalar:.6g}")}
-
-
-def _chains(draft: Draft) -> None:
-    """Make sums and products of more than two tensors a chain of those of two."""
-    for node in list(draft.nodes.values()):
-        if node.kind != "binary" or len(node.inputs) <= 2:
-            continue
-        first, *rest = node.inputs
-        facts = {key: value for key, value in node.facts.items() if key != "coefficients"}
-        for value in rest:
-            made = draft.add("binary", facts, [first, value], node.shapes, node.layers)
-            first = (made.id, 0)
-        draft.drop(node, [first])
 
 
 def _implicit_padding(draft: Draft) -> None:
@@ -282,8 +276,9 @@ _PASSES: tuple[Callable[[Draft], None], ...] = (
     _views,
     _identities,
     _arithmetic,
-    _chains,
+    chains,
     gated_activations,
+    numbers_in_a_row,
     _implicit_padding,
     _explicit_padding,
     _norm_and_scale,

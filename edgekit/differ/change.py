@@ -22,7 +22,8 @@ class Change:
     `severity` is what the change is worth by itself; `companions` are operations of the same side that
     came or went with it (the activation of a missing convolution). Of a rewiring, `feeds` are the
     operations of the right that the left's wiring means, and the other way round; `spares` those of the left
-    and of the right that are fed and not meant. Of numbers of channels
+    and of the right that are fed and not meant; where these are before and after one operation, `around`
+    says in two values what meets on each side, whatever its name. Of numbers of channels
     that are in one ratio throughout, `ratio` is that of the left to the right.
     """
 
@@ -36,6 +37,7 @@ class Change:
     companions: tuple[Op, ...] = ()
     feeds: tuple[tuple[Op, ...], tuple[Op, ...]] = ((), ())
     spares: tuple[tuple[Op, ...], tuple[Op, ...]] = ((), ())
+    around: tuple[str, str] | None = None
     ratio: Fraction | None = None
 
 

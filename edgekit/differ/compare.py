@@ -82,6 +82,7 @@ _RULES: Mapping[str, Callable[[Op, Op], Iterator[Found]]] = {
     "permute": structure.permute,
     "pool": windows.pool,
     "recurrent": windows.recurrent,
+    "reduce": structure.reduction,
     "resize": windows.resize,
     "shuffle": structure.shuffle,
 }

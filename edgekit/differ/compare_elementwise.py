@@ -65,6 +65,8 @@ def binary(left: Op, right: Op) -> Iterator[Found]:
     """The operation and its number."""
     if left.facts == right.facts:
         return
-    kind = "layer" if left.facts["op"] != right.facts["op"] else "parameters"
-    impact = "the branches are joined in another way" if kind == "layer" else "another number is applied"
+    if left.facts["op"] == right.facts["op"] or None not in (left.facts["scalar"], right.facts["scalar"]):
+        kind, impact = "parameters", "another number is applied"
+    else:
+        kind, impact = "layer", "the branches are joined in another way"
     yield kind, words.binary(left), words.binary(right), P1, impact

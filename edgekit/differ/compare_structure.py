@@ -77,6 +77,14 @@ def permute(left: Op, right: Op) -> Iterator[Found]:
         yield "parameters", mine, theirs, P1, "axes are put in another order"
 
 
+def reduction(left: Op, right: Op) -> Iterator[Found]:
+    """What is made of which axes."""
+    if left.facts != right.facts:
+        other_axes = left.facts["op"] == right.facts["op"] and left.facts["axes"] != right.facts["axes"]
+        impact = "another axis is summed up" if other_axes else "an axis is summed up in another way"
+        yield "parameters", words.reduction(left), words.reduction(right), P1, impact
+
+
 def plain_facts(left: Op, right: Op) -> Iterator[Found]:
     """Any other kind: the facts that differ, by name."""
     names = sorted({*left.facts, *right.facts})

@@ -149,11 +149,14 @@ def _grouped(changes: Sequence[Change], advisor: Advisor) -> list[Difference]:
     """Join changes that say the same of several operations."""
     groups: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
-        values = (change.left_value, change.right_value) if change.ratio is None else (change.ratio,)
+        values: tuple[object, ...] = change.around or (change.left_value, change.right_value)
+        if change.ratio is not None:
+            values = (change.ratio,)
         key = (change.severity, change.kind, *values, change.impact)
         lone = change.left or change.right
         alone = change.kind in ("missing", "extra") and lone is not None and is_weighted(lone)
-        alike = advisor.kin(change) if alone or change.kind == "wiring" else None
+        rewired = change.kind == "wiring" and change.around is None
+        alike = advisor.kin(change) if alone or rewired else None
         groups.setdefault((*key, alike), []).append(change)
     return [_difference(group, advisor) for group in groups.values()]
 
@@ -168,13 +171,16 @@ def _difference(group: Sequence[Change], advisor: Advisor) -> Difference:
         for change in group
     )
     left, right = places[0]
+    values = first.left_value, first.right_value
+    if len(group) > 1 and first.around is not None:
+        values = first.around
     advice = advisor.advice(first)
     where = right if advisor.changes_right else left
     return Difference(
         severity=first.severity,
         kind=first.kind,
-        left=Shown(None if left is None else left.name, first.left_value, left),
-        right=Shown(None if right is None else right.name, first.right_value, right),
+        left=Shown(None if left is None else left.name, values[0], left),
+        right=Shown(None if right is None else right.name, values[1], right),
         impact=first.impact,
         change=None if advice is None else _placed(advice, where, len(group)),
         places=places,

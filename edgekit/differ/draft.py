@@ -17,6 +17,9 @@ BATCH_MOVED = "batch moved"
 PADS_FOLLOW = "pads follow"
 """Mark of a convolution that pads as much as its window needs on what it is fed."""
 
+AFFINE = "affine"
+"""The operation of a factor and an offset that several numbers in a row come to."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgekit.differ.draft import Draft, Node, Value
+from edgekit.differ.draft import AFFINE, Draft, Node, Value
+from edgekit.differ.rules import rounded
 
 _NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "softplus")
 _GATES = {"sigmoid": "swish", "hardsigmoid": "hardswish"}
@@ -23,6 +24,49 @@ def gated_activations(draft: Draft) -> None:
                 product.layers = [*gate.layers, *product.layers]
                 del draft.nodes[gate.id]
                 break
+
+
+def chains(draft: Draft) -> None:
+    """Make sums and products of more than two tensors a chain of those of two."""
+    for node in list(draft.nodes.values()):
+        if node.kind != "binary" or len(node.inputs) <= 2:
+            continue
+        first, *rest = node.inputs
+        facts = {key: value for key, value in node.facts.items() if key != "coefficients"}
+        for value in rest:
+            made = draft.add("binary", facts, [first, value], node.shapes, node.layers)
+            first = (made.id, 0)
+        draft.drop(node, [first])
+
+
+def numbers_in_a_row(draft: Draft) -> None:
+    """Make one factor and one offset of numbers that are multiplied by and added one after the other."""
+    for node in list(draft.nodes.values()):
+        own = _affine(node)
+        while own is not None and (after := draft.only_reader((node.id, 0))) is not None:
+            following = _affine(after)
+            if following is None:
+                break
+            own = own[0] * following[0], own[1] * following[0] + following[1]
+            node.facts = {"op": AFFINE, "scalar": rounded(own[0]), "offset": rounded(own[1])}
+            node.layers = [*node.layers, *after.layers]
+            node.shapes = list(after.shapes)
+            draft.drop(after)
+
+
+def _affine(node: Node) -> tuple[float, float] | None:
+    """Return the factor and the offset that a number means."""
+    if node.kind != "binary" or node.facts["scalar"] is None:
+        return None
+    scalar = node.facts["scalar"]
+    match node.facts["op"]:
+        case "mul":
+            return scalar, 0.0
+        case "add":
+            return 1.0, scalar
+        case "rsub":
+            return -1.0, scalar
+    return (scalar, node.facts["offset"]) if node.facts["op"] == AFFINE else None
 
 
 def shuffles(draft: Draft) -> None:

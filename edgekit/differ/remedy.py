@@ -11,6 +11,8 @@ from edgekit.differ.align import Matching
 from edgekit.differ.change import Change, is_weighted
 from edgekit.differ.model import Place
 from edgekit.differ.structure import Op, Structure
+from edgekit.differ.torch_calls import CALLS
+from edgekit.differ.wiring import passes_on
 
 if TYPE_CHECKING:
     from edgekit.sources.sites import Site
@@ -62,6 +64,9 @@ class Advisor:
             return f"make it {_spelled_as(own, wanted)}"
         if kind in ("pooling", "resampling", "padding", "layer"):
             return f"use {torch_code.code(wanted)} instead of {torch_code.code(own)}"
+        code, old_code = torch_code.code(wanted), torch_code.code(own)
+        if wanted.kind in CALLS and code != old_code and own.kind == wanted.kind:
+            return f"use {code} instead of {old_code}"
         value, old = change.left_value, change.right_value
         if not self.changes_right:
             value, old = old, value
@@ -137,6 +142,11 @@ class Advisor:
         wanted, needless = (" and ".join(self._described(op) for op in ops) for ops in (feeds, spare))
         if not feeds:
             return f"take {needless} out of what it is fed" if spare else None
+        if change.around is not None and spare:
+            before = passes_on(feeds[0], spare[0])
+            passed = self._described(spare[0] if before else feeds[0])
+            ends = ("goes into", "comes out of") if before else ("comes out of", "goes into")
+            return f"feed it what {ends[0]} {passed} instead of what {ends[1]} it"
         return f"feed it {wanted} {'instead' if spare else 'as well'}"
 
     def _described(self, op: Op) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekit.differ import words
 from edgekit.differ.structure import Op
+from edgekit.differ.torch_calls import CALLS
 
 _MODULES = {
     "relu": "nn.ReLU()",
@@ -21,6 +22,7 @@ _MODULES = {
     "selu": "nn.SELU()",
     "softplus": "nn.Softplus()",
     "softmax": "nn.Softmax(dim={dim})",
+    "glu": "nn.GLU(dim={dim})",
     "prelu": "nn.PReLU({0})",
     "leakyrelu": "nn.LeakyReLU({0:g})",
     "elu": "nn.ELU({0:g})",
@@ -32,7 +34,6 @@ _HARD = {  # PyTorch's own have slope 1/6 and offset 1/2
     "hardswish": "x * ({0:g} * x + {1:g}).clamp(0, 1)",
 }
 _FUNCTIONS = {"tanh": "torch.tanh", "sigmoid": "torch.sigmoid", "relu": "torch.relu"}
-_SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
 def code(op: Op) -> str:
@@ -65,15 +66,6 @@ def _attention(op: Op) -> str:
         if facts[key] != facts["out"]
     )
     return f"nn.MultiheadAttention({facts['out']}, {facts['heads']}{others})"
-
-
-def _binary(op: Op) -> str:
-    symbol = _SYMBOLS.get(op.facts["op"])
-    scalar = op.facts["scalar"]
-    if symbol == "+" and scalar is not None and scalar < 0:
-        symbol, scalar = "-", -scalar
-    other = "y" if scalar is None else f"{scalar:g}"
-    return f"x {symbol} {other}" if symbol else f"torch.{op.facts['op']}(x, {other})"
 
 
 def _convolution(op: Op) -> str:
@@ -126,7 +118,7 @@ def activation(op: Op) -> str:
     pattern = _MODULES.get(op.facts["type"])
     if pattern is None:
         return words.activation(op)
-    if op.facts["type"] == "softmax":
+    if op.facts["type"] in ("softmax", "glu"):
         axis = numbers[0] if numbers else 0
         return pattern.format(dim=int(axis) + 1)
     if op.facts["type"] in _HARD and numbers:
@@ -204,10 +196,9 @@ def _pad(op: Op) -> str:
 
 
 _CODES: Mapping[str, Callable[[Op], str]] = {
+    **CALLS,
     "activation": activation,
     "attention": _attention,
-    "binary": _binary,
-    "concat": lambda op: "torch.cat(...)",
     "conv": _convolution,
     "deconv": _convolution,
     "embed": lambda op: f"nn.Embedding({op.facts['in']}, {op.facts['out']})",
@@ -217,5 +208,4 @@ _CODES: Mapping[str, Callable[[Op], str]] = {
     "pool": _pool,
     "recurrent": _recurrent,
     "resize": _resize,
-    "unary": lambda op: f"torch.{op.facts['op']}(x)",
 }

@@ -102,6 +102,7 @@ def _change(found: Matching, left: Op, right: Op, mine: list[Sources], theirs: l
     right_ops = [_operations(found.right, None, sources) for sources in (wanted, given)]
     more = len(mine) != len(theirs)
     values = _counted if more else _described
+    around = None if more else _around(found.right, left, *right_ops)
     return Change(
         "wiring",
         left,
@@ -112,7 +113,30 @@ def _change(found: Matching, left: Op, right: Op, mine: list[Sources], theirs: l
         f"{len(mine)} tensors meet on the left, {len(theirs)} on the right" if more else _ELSEWHERE,
         feeds=(right_ops[0], left_ops[1]),
         spares=(left_ops[0], right_ops[1]),
+        around=around,
     )
+
+
+def _around(
+    structure: Structure, op: Op, wanted: tuple[Op, ...], given: tuple[Op, ...]
+) -> tuple[str, str] | None:
+    """Say what meets in words without names, where one side takes an operand before and the other after.
+
+    `wanted` and `given` are what the left and the right take, both in the right structure.
+    """
+    if (
+        len(wanted) != 1
+        or len(given) != 1
+        or not (passes_on(wanted[0], given[0]) or passes_on(given[0], wanted[0]))
+    ):
+        return None
+    mine, theirs = (f"{words.title(op)} of {words.title(each)}" for each in (*wanted, *given))
+    return mine, theirs
+
+
+def passes_on(op: Op, reader: Op) -> bool:
+    """Whether an operation's result is read by another one."""
+    return any(producer == op.index for producer, _ in reader.inputs)
 
 
 _ELSEWHERE = "the weights fit, but other features meet here"

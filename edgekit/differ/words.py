@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from edgekit.differ.draft import AFFINE
 from edgekit.differ.structure import Op
 from edgekit.units import format_shape
 
@@ -145,6 +146,8 @@ def activation(op: Op) -> str:
     numbers = op.facts["params"]
     if op.facts["type"] in ("prelu", "softmax") or not numbers:
         return name
+    if op.facts["type"] == "glu":
+        return f"{name} over axis {int(numbers[0])}"
     return f"{name}({', '.join(f'{each:g}' if isinstance(each, float) else str(each) for each in numbers)})"
 
 
@@ -214,10 +217,40 @@ def _whole(scale: Sequence[float]) -> tuple[Any, ...]:
     return tuple(int(number) if float(number).is_integer() else number for number in scale)
 
 
+REVERSED = {"rsub": "{:g} - x", "rdiv": "{:g} / x", "rpow": "{:g} ** x", "pow": "x ** {:g}"}
+"""Operations on a number that have no short name, as a formula."""
+
+
 def binary(op: Op) -> str:
     """Return an operation on two tensors, or on one and a number."""
-    scalar = op.facts["scalar"]
-    return str(op.facts["op"]) if scalar is None else f"{op.facts['op']} {scalar:g}"
+    operation, scalar = op.facts["op"], op.facts["scalar"]
+    if operation == AFFINE:
+        offset = op.facts["offset"]
+        return f"x * {scalar:g} {'-' if offset < 0 else '+'} {abs(offset):g}"
+    if op.facts.get("coefficients"):
+        return f"{operation}, weighted {_listed([f'{number:g}' for number in op.facts['coefficients']])}"
+    if scalar is None:
+        return str(operation)
+    return REVERSED[operation].format(scalar) if operation in REVERSED else f"{operation} {scalar:g}"
+
+
+def reduction(op: Op) -> str:
+    """Return what is made of which axes: `mean over axis 1`."""
+    axes, coefficient = op.facts["axes"], op.facts["coefficient"]
+    over = (
+        f" over ax{'is' if len(axes) == 1 else 'es'} {_listed([str(axis) for axis in axes])}" if axes else ""
+    )
+    return f"{op.facts['op']}{over}" + (f", times {coefficient:g}" if coefficient != 1 else "")
+
+
+def _listed(items: Sequence[str]) -> str:
+    *first, last = items
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _permute(op: Op) -> str:
+    order = op.facts["order"]
+    return f"Permute {plain(order)}" if isinstance(order, tuple) else "Permute"
 
 
 def parameters(op: Op, names: Sequence[str]) -> str:
@@ -242,15 +275,19 @@ _TITLES: Mapping[str, Callable[[Op], str]] = {
     "concat": lambda op: "Concat",
     "constant": lambda op: f"constant {format_shape(op.facts['shape'])}",
     "conv": _convolution,
+    "crop": lambda op: "Slice" if op.type == "Slice" else "Crop",
     "deconv": _convolution,
     "embed": lambda op: f"Embedding {op.facts['in']} x {op.facts['out']}",
     "input": _input,
     "linear": _linear,
     "norm": norm,
     "pad": _padding,
+    "permute": _permute,
     "pool": pool,
     "recurrent": _recurrent,
+    "reduce": reduction,
     "resize": resize,
+    "shuffle": lambda op: f"channel shuffle of {op.facts['groups']} groups",
     "unary": lambda op: str(op.facts["op"]),
     "view": lambda op: f"Reshape to {format_shape(op.facts['shape'])}",
 }

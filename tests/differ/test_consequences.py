@@ -158,7 +158,7 @@ def test_a_permute_that_is_gone_while_another_does_nothing(compare: Compare) -> 
         "Flatten g 1 1 e h\nConcat out 2 1 b h out 0=0\n"
     )
     other = text.replace("Permute p 1 1 x a 0=3\nFlatten f 1 1 a b", "Flatten f 1 1 x b")
-    assert kinds(compare(text, other)) == [("missing", "Permute", None)]
+    assert kinds(compare(text, other)) == [("missing", "Permute (1, 2, 0)", None)]
 
 
 def test_a_number_that_is_spelled_otherwise(compare: Compare) -> None:
