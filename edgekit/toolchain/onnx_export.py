@@ -39,11 +39,13 @@ _UNREADABLE = [
     "fuse_rope",
     "fuse_qkv",
     "fuse_preceding_mul_into_conv",
+    "fuse_consecutive_reduce",
 ]
 """Simplifications whose result pnnx misreads (a flattened batch before attention) or does not know.
 
-The last two leave layers that have no counterpart in the model: one layer is made of three, and the half of a
-GELU goes into the weights of the convolution behind it, so that ncnn gets four layers for one activation.
+The last three leave layers that have no counterpart in the model: one layer is made of three, the half of a
+GELU goes into the weights of the convolution behind it, so that ncnn gets four layers for one activation, and
+means over one axis after the other become one that has to be taken apart again, in an order that is not known.
 """
 _EMBEDDED_LIMIT_BYTES = 2**31 - 2**20
 

@@ -179,6 +179,11 @@ def _gelu(state: State, x: torch.Tensor, *, approximate: str = "none") -> Any:
     return Silent((x * 0.5) * (1.0 + torch.erf(x / math.sqrt(2.0))))
 
 
+def _silu(state: State, x: torch.Tensor, inplace: bool = False) -> Any:
+    """X sigmoid(x), as ONNX has it: where it is a gate the two stay apart, and each has its tensor."""
+    return Silent(x * x.sigmoid()) if state.onnx and not inplace else NotImplemented
+
+
 def _type_as(state: State, x: torch.Tensor, other: torch.Tensor) -> Any:
     """Convert what is a constant at once; a tensor of that type already stays as it is."""
     if x.dtype == other.dtype:
@@ -242,6 +247,7 @@ RULES: dict[Any, tuple[str, Rule]] = {
     **dict.fromkeys((torch.clamp_min, torch.Tensor.clamp_min), ("", _clamp_min)),
     **dict.fromkeys((torch.clamp_max, torch.Tensor.clamp_max), ("", _clamp_max)),
     F.gelu: ("", _gelu),
+    F.silu: ("", _silu),
     torch.Tensor.type_as: ("", _type_as),
     **dict.fromkeys((torch.amax, torch.Tensor.amax), (_EXTREME, _extreme(torch.amax))),
     **dict.fromkeys((torch.amin, torch.Tensor.amin), (_EXTREME, _extreme(torch.amin))),

@@ -220,6 +220,19 @@ class NoBatch(nn.Module):
         return self.last(torch.cat([both[0], both[1]])), h, cell
 
 
+class Gated(nn.Module):
+    """The means of one axis after the other, and a gate of SiLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate, self.value = nn.Conv1d(4, 8, 3), nn.Linear(18, 6), nn.Linear(18, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x)
+        y = y - y.mean(dim=1, keepdim=True).mean(dim=2, keepdim=True)
+        return F.silu(self.gate(y)) * self.value(y)
+
+
 class SignalNorms(nn.Module):
     """Instance normalisations of signals, and one that kept its statistics."""
 

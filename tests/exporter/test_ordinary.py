@@ -25,6 +25,7 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.GlobalNorm: {"x": (1, 4, 20)},
     ordinary.StepsFirst: {"x": (5, 1, 6), "h": (1, 1, 8)},
     ordinary.NoBatch: {"x": (5, 6), "h": (1, 8)},
+    ordinary.Gated: {"x": (1, 4, 20)},
     ordinary.SignalNorms: {"x": (1, 4, 20), "y": (1, 4, 8, 8)},
     ordinary.PartsWritten: IMAGE,
     ordinary.Siamese: {"left": (1, 4, 8, 8), "right": (1, 4, 8, 8)},
