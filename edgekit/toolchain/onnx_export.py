@@ -45,7 +45,7 @@ _UNREADABLE = [
 
 The last three leave layers that have no counterpart in the model: one layer is made of three, the half of a
 GELU goes into the weights of the convolution behind it, so that ncnn gets four layers for one activation, and
-means over one axis after the other become one that has to be taken apart again, in an order that is not known.
+means over one axis after the other become one that has to be taken apart again, in an unknown order.
 """
 _EMBEDDED_LIMIT_BYTES = 2**31 - 2**20
 
