@@ -380,6 +380,64 @@ def slice_order(graph: Graph, index: int, rng: Rng) -> Graph | None:
     return with_layer(graph, index, replace(layer, outputs=swapped))
 
 
+def slice_sizes(graph: Graph, index: int, rng: Rng) -> Graph | None:
+    """One part of a slice an element longer, its neighbour an element shorter."""
+    layer = graph.layers[index]
+    source = graph.shapes.get(layer.inputs[0]) if layer.inputs else None
+    parts = [graph.shapes.get(blob) for blob in layer.outputs]
+    if layer.type != "Slice" or len(parts) < 2 or source is None:
+        return None
+    axis = decoded(layer).integer("axis") % len(source)
+    sizes = [part[axis] for part in parts if part is not None and len(part) == len(source)]
+    if len(sizes) < len(parts) or sum(sizes) != source[axis] or sizes[1] < 2:
+        return None
+    sizes[0], sizes[1] = sizes[0] + 1, sizes[1] - 1
+    rest = {key: value for key, value in layer.params.items() if key != "2"}
+    return with_layer(graph, index, replace(layer, params={**rest, "0": tuple(sizes)}))
+
+
+def reshape_sizes(graph: Graph, index: int, rng: Rng) -> Graph | None:
+    """Two sizes of a reshape exchanged: the numbers stay in their order, the axes do not."""
+    layer = graph.layers[index]
+    if layer.type != "Reshape":
+        return None
+    width, height = layer.params.get("0"), layer.params.get("1")
+    if not isinstance(width, int) or not isinstance(height, int) or width == height:
+        return None
+    return with_params(graph, index, {"0": height, "1": width})
+
+
+def skip_rewired(graph: Graph, index: int, rng: Rng) -> Graph | None:
+    """A term of a sum or product taken from another branch of the same shape; the right one unread."""
+    layer = graph.layers[index]
+    if layer.type != "BinaryOp" or len(layer.inputs) != 2:
+        return None
+    place = int(rng.integers(2))
+    right = layer.inputs[place]
+    above = {right, *_split_from(graph, right)}
+    others = [
+        number
+        for number, split in enumerate(graph.layers[:index])
+        if split.type == "Split"
+        and not above.intersection(split.outputs)
+        and not set(layer.inputs).intersection(split.outputs)
+        and graph.shapes.get(split.inputs[0]) == graph.shapes.get(right) is not None
+    ]
+    if not others:
+        return None
+    chosen = int(rng.choice(others))
+    taken = f"{graph.layers[chosen].outputs[0]}_rewired"
+    split = replace(graph.layers[chosen], outputs=(*graph.layers[chosen].outputs, taken))
+    inputs = (taken, layer.inputs[1]) if place == 0 else (layer.inputs[0], taken)
+    return with_inputs(with_layer(graph, chosen, split), index, inputs)
+
+
+def _split_from(graph: Graph, blob: str) -> tuple[str, ...]:
+    """All copies that stand beside a blob behind the same Split; none where it is no copy."""
+    producer = graph.layers[graph.blobs[blob].producer]
+    return producer.outputs if producer.type == "Split" else ()
+
+
 def binary_op(graph: Graph, index: int, rng: Rng) -> Graph | None:
     """Addition for subtraction or multiplication, and the like."""
     layer = graph.layers[index]
@@ -477,6 +535,7 @@ KINDS: Mapping[str, Fault] = MappingProxyType(
             kernel_transposed, gate_order, weight_fp16, bias_shift, bias_nudged, bias_lost, statistics,
             activation_lost, activation_other, bound, slope, eps, eps_nudged, padding, dilation, stride,
             pooling, pooling_border, interpolation, corners, axis, shuffle, concat_order, slice_order,
+            slice_sizes, reshape_sizes, skip_rewired,
             binary_op, operand_order, constant, layer_lost,
         )
     }

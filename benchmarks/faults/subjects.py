@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Subject:
     def write(self, graph: Graph) -> tuple[Path, Path]:
         """Write a changed graph; return its .param and .bin."""
         param, weights = self.scratch / "faulty.param", self.scratch / "faulty.bin"
-        ncnn.write(graph, param, weights)
+        ncnn.write(replace(graph, shapes={}), param, weights)
         return param, weights
 
     def verify(
@@ -157,7 +157,8 @@ def load(name: str, folder: Path, device: Device, seed: int = 0) -> Subject:
     alignment, samples, _ = store.read(bundle.path)
     model = rebuild(bundle.manifest, _net(name, seed) if name in nets.NETS else None)
     traces = tuple(_record(model, bundle, seed, number) for number in (0, 1))
-    graph = ncnn.read(bundle.param, bundle.bin)
+    shapes = {blob: array.shape for blob, array in samples[0].blobs.items()}  # for faults that need them
+    graph = replace(ncnn.read(bundle.param, bundle.bin), shapes=shapes)
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     return Subject(name, bundle, graph, alignment, samples, traces, model, device, scratch)

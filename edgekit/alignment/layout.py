@@ -42,6 +42,11 @@ class Layout:
         """Whether the order of the numbers is unchanged."""
         return self.permute is None
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape without axes of one element, which ncnn adds and drops freely."""
+        return tuple(size for size in self.shape if size > 1)
+
 
 def permutations(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Yield every permutation of the axes that changes the order of the numbers, the identity left out.

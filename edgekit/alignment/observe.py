@@ -40,7 +40,7 @@ Injection = Mapping[str, tuple[int, Layout]]
 """Blob -> (trace value, layout) whose numbers stand in for what ncnn computed."""
 
 
-_HIGHEST_RANK = 4
+HIGHEST_RANK = 4
 """What a Mat holds besides its batch: a tensor of higher rank cannot be injected."""
 
 
@@ -92,7 +92,7 @@ class Observer:
             for blob, (value, layout) in question.injection.items()
         }
         ranks = (feed.array.ndim - (feed.batch_axis is not None) for feed in inputs.values())
-        blobs = question.blobs if all(rank <= _HIGHEST_RANK for rank in ranks) else ()
+        blobs = question.blobs if all(rank <= HIGHEST_RANK for rank in ranks) else ()
         return Case(f"{number}.{probe}", inputs, blobs, integers=self._integers & frozenset(blobs))
 
     def _run(self, cases: Mapping[str, Case]) -> Reply | None:

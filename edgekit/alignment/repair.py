@@ -155,7 +155,10 @@ def _changes(work: _Repair, index: int) -> list[Changes]:
     if not open_blobs:
         return inputs
     blob, seen = open_blobs[0], work.alone.get(index, {})
-    outputs = hypotheses.of_output(state, index, blob, seen.get(blob))
+    outputs = [
+        *hypotheses.of_parts(state, index),
+        *hypotheses.of_output(state, index, blob, seen.get(blob)),
+    ]
     joint = []
     for change in inputs:
         below = hypotheses.of_output(trial_of(state, change).state, index, blob, seen.get(blob))[:1]
