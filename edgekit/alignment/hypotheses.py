@@ -25,10 +25,10 @@ _STEPS_ON = 4
 _STEPS_BACK = 6
 _STEPS_UP = 2
 _LONGEST = 12
-_FITS = 0.4
+FITS = 0.4
+"""Strain below which a layer may well stand for what it is aligned with."""
 _MOST_FIRST = 5
 _MOST_SECOND = 4
-_MOST_PARTS = 32
 _SOME = 1 << 14
 
 
@@ -49,49 +49,11 @@ def of_output(state: State, index: int, blob: str, seen: Observation | None) -> 
     found: list[tuple[float, float, Match]] = []
     for value in values:
         array = state.trace.values[value]
-        layout = _layout(state, layer.inputs, value, seen)
+        layout = lying(state, layer.inputs, value, seen)
         match = Match(value, layout, 0.0)
         found.append((state.strain(index, match), -likeness(array, layout, seen), match))
     found.sort(key=lambda item: item[:2])
     return [{blob: match} for _, _, match in found[:_MOST_OUTPUTS]]
-
-
-def of_parts(state: State, index: int) -> list[Changes]:
-    """What all outputs of a layer that cuts its input up may stand for together: tensors that make it up."""
-    layer = state.graph.layers[index]
-    if layer.type != "Slice" or len(layer.outputs) < 2 or layer.inputs[0] not in state.chosen:
-        return []
-    sizes = {value: array.size for value, array in state.trace.values.items()}
-    whole = sizes[state.value(layer.inputs[0])]
-    found: list[Changes] = [{}]
-    for place, blob in enumerate(layer.outputs):
-        last = place == len(layer.outputs) - 1
-        if blob in state.chosen:
-            options: list[Changes] = [{blob: _as_chosen(state, blob)}]
-        else:
-            options = [each for each in of_output(state, index, blob, None) if _fits_in(state, index, each)]
-        longer = [{**parts, **each} for parts in found for each in options if not _shared(parts, each)]
-        found = [
-            parts
-            for parts in longer
-            for left in [whole - sum(sizes[match.value] for match in parts.values())]
-            if (left == 0 if last else left > 0)
-        ][:_MOST_PARTS]
-    return [{blob: match for blob, match in parts.items() if blob not in state.chosen} for parts in found]
-
-
-def _as_chosen(state: State, blob: str) -> Match:
-    entry = state.chosen[blob]
-    return Match(entry.value, entry.layout, entry.error)
-
-
-def _fits_in(state: State, index: int, change: Changes) -> bool:
-    return all(state.strain(index, match) < _FITS for match in change.values())
-
-
-def _shared(parts: Changes, others: Changes) -> bool:
-    values = {match.value for match in parts.values()}
-    return any(match.value in values for match in others.values())
 
 
 def _outputs(state: State, index: int, sources: Sequence[int]) -> list[int]:
@@ -189,7 +151,7 @@ def _others(state: State, origin: str, reader: int) -> Iterator[Match]:
         plain = Layout(entry.layout.shape, None, entry.layout.batch_axis)
         if array.size == now.size:
             yield Match(value, plain, 0.0)
-        own = _layout(state, maker.inputs, value, None)
+        own = lying(state, maker.inputs, value, None)
         if own != plain and (array.size != now.size or families.may_turn(maker)):
             yield Match(value, own, 0.0)
         if same_axes and not entry.layout.is_identity:
@@ -219,7 +181,7 @@ def _followed(state: State, origin: str, change: Changes) -> Changes | None:
         blob = pending.pop()
         index = state.graph.blobs[blob].producer
         strain = state.layer_strain(index, changes)
-        if strain < _FITS:
+        if strain < FITS:
             continue
         best: tuple[float, str, Match] | None = None
         for anchor in state.anchors(state.graph.layers[index].inputs):
@@ -261,7 +223,7 @@ def _beside(state: State, value: int) -> list[int]:
 
 
 def _relaid(state: State, origin: str) -> list[Match]:
-    """The same tensor with its axes in other orders, or of its own sizes, where its layer may change them."""
+    """The same tensor with its axes in other orders, where its layer may reorder them."""
     entry = state.chosen[origin]
     layer = state.graph.layers[state.graph.blobs[origin].producer]
     shape, batch_axis = entry.layout.shape, entry.layout.batch_axis
@@ -271,12 +233,10 @@ def _relaid(state: State, origin: str) -> list[Match]:
         for order in orders
         if order != entry.layout.permute and families.may_turn(layer)
     ]
-    own = _layout(state, layer.inputs, entry.value, None)
-    reshaped = layer.type == "Reshape" and own.sizes != entry.layout.sizes
-    return [*([Match(entry.value, own, 0.0)] if reshaped else []), *found[:_MOST_LAYOUTS]]
+    return found[:_MOST_LAYOUTS]
 
 
-def _layout(state: State, inputs: Sequence[str], value: int, seen: Observation | None) -> Layout:
+def lying(state: State, inputs: Sequence[str], value: int, seen: Observation | None) -> Layout:
     """How a tensor would lie in a blob: in the shape that ncnn gave, else without the batch."""
     shape = state.trace.values[value].shape
     if seen is not None:

@@ -27,10 +27,11 @@ _BETTER = 0.08  # smallest gain that counts
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A hypothesis: the changes, and the layers whose runs alone it alters."""
+    """A hypothesis: the changes, what holds under them, and how many they count as."""
 
     changes: Changes
     state: State
+    price: int
 
 
 def trial_of(state: State, changes: Changes) -> Trial:
@@ -39,7 +40,19 @@ def trial_of(state: State, changes: Changes) -> Trial:
     for blob, match in changes.items():
         trial.choose(blob, match, Method.LOOKAHEAD, 0.7)
         trial.alternatives.pop(blob, None)
-    return Trial(changes, trial)
+    return Trial(changes, trial, _price(state, changes))
+
+
+def _price(state: State, changes: Changes) -> int:
+    """How many changes a hypothesis is: sizes go from layer to layer, and all that they alter is one."""
+    resized = [
+        blob
+        for blob, match in changes.items()
+        if blob in state.chosen
+        and state.chosen[blob].value == match.value
+        and state.chosen[blob].layout.permute == match.layout.permute
+    ]
+    return len(changes) - max(len(resized) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,7 @@ class Scorer:
             if all(blob in state.chosen for blob in layer.inputs):
                 most = _MOST_FAILING_STRAIN if failing else _MOST_STRAIN
                 strains[failing] += min(state.layer_strain(index, fails=failing), most)
-        return Score(fails, computing, strains[False], strains[True], len(trial.changes))
+        return Score(fails, computing, strains[False], strains[True], trial.price)
 
     def _misses(
         self, state: State, index: int, blob: str, seen: Observation | None, anchors: Sequence[str]
