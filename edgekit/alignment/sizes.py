@@ -98,7 +98,7 @@ def _own_sizes(state: State, blob: str) -> Match | None:
         return None
     maker = state.graph.layers[state.graph.blobs[blob].producer]
     own = hypotheses.lying(state, maker.inputs, entry.value, None)
-    ties = state.alternatives.get(blob, ())
+    ties = [match for match in state.alternatives.get(blob, ()) if match.layout.is_identity]
     views = (hypotheses.lying(state, maker.inputs, match.value, None) for match in ties)
     known = {own.sizes, *(view.sizes for view in views)}
     return None if entry.layout.sizes in known else Match(entry.value, own, 0.0)
