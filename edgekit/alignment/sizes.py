@@ -15,37 +15,35 @@ def of_parts(state: State, index: int) -> list[Changes]:
     layer = state.graph.layers[index]
     if layer.type != "Slice" or len(layer.outputs) < 2 or layer.inputs[0] not in state.chosen:
         return []
-    sizes = {value: array.size for value, array in state.trace.values.items()}
-    whole = sizes[state.value(layer.inputs[0])]
+    whole = state.trace.values[state.value(layer.inputs[0])].size
     found: list[Changes] = [{}]
-    options: list[Changes]
     for place, blob in enumerate(layer.outputs):
-        last = place == len(layer.outputs) - 1
-        if blob in state.chosen:
-            options = [{blob: _as_chosen(state, blob)}]
-        else:
-            options = [
-                each
-                for each in hypotheses.of_output(state, index, blob, None)
-                if _fits_in(state, index, each)
-            ]
-        longer: list[Changes] = [{**parts, **each} for parts in found for each in options if not _shared(parts, each)]
+        is_last = place == len(layer.outputs) - 1
+        options = _options(state, index, blob)
+        longer: list[Changes] = [
+            {**parts, **each} for parts in found for each in options if not _shared(parts, each)
+        ]
+        left = [whole - _size(state, parts) for parts in longer]
         found = [
-            parts
-            for parts in longer
-            for left in [whole - sum(sizes[match.value] for match in parts.values())]
-            if (left == 0 if last else left > 0)
+            parts for parts, size in zip(longer, left, strict=True) if (size == 0 if is_last else size > 0)
         ][:_MOST_PARTS]
     return [{blob: match for blob, match in parts.items() if blob not in state.chosen} for parts in found]
 
 
-def _as_chosen(state: State, blob: str) -> Match:
-    entry = state.chosen[blob]
-    return Match(entry.value, entry.layout, entry.error)
+def _options(state: State, index: int, blob: str) -> list[Changes]:
+    """What one part may be: what it is aligned with, or what the layer fits, whatever its size is now."""
+    if blob in state.chosen:
+        entry = state.chosen[blob]
+        return [{blob: Match(entry.value, entry.layout, entry.error)}]
+    return [
+        change
+        for change in hypotheses.of_output(state, index, blob, None)
+        if all(state.strain(index, match) < hypotheses.FITS for match in change.values())
+    ]
 
 
-def _fits_in(state: State, index: int, change: Changes) -> bool:
-    return all(state.strain(index, match) < hypotheses.FITS for match in change.values())
+def _size(state: State, parts: Changes) -> int:
+    return sum(state.trace.values[match.value].size for match in parts.values())
 
 
 def _shared(parts: Changes, others: Changes) -> bool:
