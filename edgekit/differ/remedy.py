@@ -53,17 +53,14 @@ class Advisor:
         if kind == "normalization":
             return f"use {self._norm(wanted)} instead of {self._norm(own)}"
         if kind == "activation":
-            called = (
-                self._is_function(own) and torch_code.has_function(own) and torch_code.has_function(wanted)
-            )
-            write = torch_code.function if called else torch_code.activation
+            write = torch_code.function if self._is_function(own) else torch_code.activation
             return f"use {write(wanted)} instead of {write(own)}"
         if kind == "bias":
             return f"make it with bias={wanted.facts['bias']}"
         if wanted.kind in _BUILT and (kind in _BY_CONSTRUCTOR or wanted.kind in ("recurrent", "attention")):
-            return f"make it {_spelled_as(own, wanted)}"
+            return f"make it {self._spelled_as(own, wanted)}"
         if kind in ("pooling", "resampling", "padding", "layer"):
-            return f"use {torch_code.code(wanted)} instead of {torch_code.code(own)}"
+            return f"use {self._spelled_as(own, wanted)} instead of {self._spelled_as(own, own)}"
         code, old_code = torch_code.code(wanted), torch_code.code(own)
         if wanted.kind in CALLS and code != old_code and own.kind == wanted.kind:
             return f"use {code} instead of {old_code}"
@@ -135,9 +132,10 @@ class Advisor:
 
     def _removal(self, own: Op, companions: tuple[Op, ...]) -> str:
         with_it = [words.title(op) for op in companions]
-        return f"remove {_spelled_as(own, own)}" + (f", with {' and '.join(with_it)}" if with_it else "")
+        return f"remove {self._spelled_as(own, own)}" + (f", with {' and '.join(with_it)}" if with_it else "")
 
     def _wiring(self, change: Change) -> str | None:
+        own = change.right if self.changes_right else change.left
         feeds, spare = change.feeds[0 if self.changes_right else 1], change.spares[int(self.changes_right)]
         wanted, needless = (" and ".join(self._described(op) for op in ops) for ops in (feeds, spare))
         if not feeds:
@@ -147,6 +145,8 @@ class Advisor:
             passed = self._described(spare[0] if before else feeds[0])
             ends = ("goes into", "comes out of") if before else ("comes out of", "goes into")
             return f"feed it what {ends[0]} {passed} instead of what {ends[1]} it"
+        if own is not None and len(own.inputs) > 1 and _is_another_order(feeds, spare):
+            return f"feed it {', then '.join(self._described(op) for op in feeds)}"
         return f"feed it {wanted} {'instead' if spare else 'as well'}"
 
     def _described(self, op: Op) -> str:
@@ -160,6 +160,20 @@ class Advisor:
             return f"{_BATCH_NORM} or none"
         facts = {**op.facts, "channels": "C"}
         return torch_code.norm_of(facts, op.shape)
+
+    def _spelled_as(self, own: Op, wanted: Op) -> str:
+        """Write a layer as the PyTorch side does: as a module where it has one, as a function that it calls.
+
+        On a single pixel a convolution is a linear layer to ncnn.
+        """
+        convolves = own.source is not None and "conv" in own.source.op.lower()
+        if wanted.kind == "linear" and convolves:
+            return torch_code.pointwise(wanted, own.type)
+        if wanted.kind == "resize" and self._is_layer(own):
+            return torch_code.upsample(wanted)
+        if wanted.kind == "activation" and self._is_function(own):
+            return torch_code.function(wanted)
+        return torch_code.code(wanted)
 
     def _structures(self) -> tuple[Structure, Structure]:
         """Return the other side's structure and the PyTorch side's."""
@@ -196,9 +210,6 @@ def _in_order(op: Op, companions: tuple[Op, ...]) -> list[Op]:
     return sorted((op, *companions), key=lambda each: each.index)
 
 
-def _spelled_as(own: Op, wanted: Op) -> str:
-    """Write a layer as the PyTorch side does: on a single pixel a convolution is a linear layer to ncnn."""
-    convolves = own.source is not None and "conv" in own.source.op.lower()
-    if wanted.kind == "linear" and convolves:
-        return torch_code.pointwise(wanted, own.type)
-    return torch_code.code(wanted)
+def _is_another_order(feeds: Sequence[Op], spare: Sequence[Op]) -> bool:
+    wanted, given = [op.index for op in feeds], [op.index for op in spare]
+    return len(wanted) > 1 and wanted != given and sorted(wanted) == sorted(given)

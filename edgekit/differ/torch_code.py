@@ -33,7 +33,25 @@ _HARD = {  # PyTorch's own have slope 1/6 and offset 1/2
     "hardsigmoid": "({0:g} * x + {1:g}).clamp(0, 1)",
     "hardswish": "x * ({0:g} * x + {1:g}).clamp(0, 1)",
 }
-_FUNCTIONS = {"tanh": "torch.tanh", "sigmoid": "torch.sigmoid", "relu": "torch.relu"}
+_FUNCTIONS = {
+    "relu": "torch.relu",
+    "relu6": "F.relu6",
+    "sigmoid": "torch.sigmoid",
+    "tanh": "torch.tanh",
+    "mish": "F.mish",
+    "hardswish": "F.hardswish",
+    "hardsigmoid": "F.hardsigmoid",
+    "gelu": "F.gelu",
+    "swish": "F.silu",
+    "selu": "F.selu",
+    "softplus": "F.softplus",
+    "softmax": "F.softmax(x, dim={dim})",
+    "glu": "F.glu(x, dim={dim})",
+    "leakyrelu": "F.leaky_relu(x, {0:g})",
+    "elu": "F.elu(x, {0:g})",
+    "celu": "F.celu(x, {0:g})",
+    "clip": "x.clamp({0:g}, {1:g})",
+}
 
 
 def code(op: Op) -> str:
@@ -112,10 +130,18 @@ def _each(sizes: Sequence[int]) -> str:
 
 def activation(op: Op) -> str:
     """Return the module of an activation."""
-    numbers = op.facts["params"]
     if op.facts["type"] == "leakyrelu" and words.is_of_prelu(op):
         return "nn.PReLU()"
-    pattern = _MODULES.get(op.facts["type"])
+    return _spelled(op, _MODULES)
+
+
+def function(op: Op) -> str:
+    """Return the function of an activation, or its module where it has none."""
+    return activation(op) if words.is_of_prelu(op) else _spelled(op, {**_MODULES, **_FUNCTIONS})
+
+
+def _spelled(op: Op, patterns: Mapping[str, str]) -> str:
+    numbers, pattern = op.facts["params"], patterns.get(op.facts["type"])
     if pattern is None:
         return words.activation(op)
     if op.facts["type"] in ("softmax", "glu"):
@@ -124,18 +150,9 @@ def activation(op: Op) -> str:
     if op.facts["type"] in _HARD and numbers:
         return _HARD[op.facts["type"]].format(*numbers)
     if op.facts["type"] == "gelu" and numbers:
-        return 'nn.GELU(approximate="tanh")'
+        call = "nn.GELU(" if patterns is _MODULES else "F.gelu(x, "
+        return f'{call}approximate="tanh")'
     return pattern.format(*numbers) if "{" in pattern else pattern
-
-
-def has_function(op: Op) -> bool:
-    """Whether an activation is usually called as a function of torch."""
-    return op.kind == "activation" and op.facts["type"] in _FUNCTIONS
-
-
-def function(op: Op) -> str:
-    """Return the function of an activation."""
-    return _FUNCTIONS[op.facts["type"]]
 
 
 def norm(op: Op) -> str:
@@ -183,6 +200,11 @@ def _resize(op: Op) -> str:
     target = f"size={tuple(facts['size'])}" if "size" in facts else f"scale_factor={_ratio(facts['scale'])}"
     aligned = ", align_corners=True" if facts["align_corners"] else ""
     return f'F.interpolate(x, {target}, mode="{facts["mode"]}"{aligned})'
+
+
+def upsample(op: Op) -> str:
+    """Return the module that resamples."""
+    return _resize(op).replace("F.interpolate(x, ", "nn.Upsample(")
 
 
 def _ratio(scale: Sequence[float]) -> str:

@@ -110,7 +110,9 @@ def _change(found: Matching, left: Op, right: Op, mine: list[Sources], theirs: l
         values(left, left_ops[0]),
         values(right, right_ops[1]),
         Severity.P1,
-        f"{len(mine)} tensors meet on the left, {len(theirs)} on the right" if more else _ELSEWHERE,
+        f"{len(mine)} tensors meet on the left, {len(theirs)} on the right"
+        if more
+        else (_REORDERED if reordered else _ELSEWHERE),
         feeds=(right_ops[0], left_ops[1]),
         spares=(left_ops[0], right_ops[1]),
         around=around,
@@ -139,6 +141,7 @@ def passes_on(op: Op, reader: Op) -> bool:
     return any(producer == op.index for producer, _ in reader.inputs)
 
 
+_REORDERED = "the weights fit, but meet the features in another order"
 _ELSEWHERE = "the weights fit, but other features meet here"
 
 
@@ -168,4 +171,9 @@ def _operations(
 
 
 def _named(ops: tuple[Op, ...]) -> str:
-    return " and ".join(f"{words.title(op)} '{op.name}'" for op in ops) or "nothing"
+    return " and ".join(f"{_short(op)} '{op.name}'" for op in ops) or "nothing"
+
+
+def _short(op: Op) -> str:
+    """Return what an operation is without its window: `Conv 8 -> 16`."""
+    return words.title(op).partition(",")[0]

@@ -86,3 +86,14 @@ def test_norms_before_the_branch_against_norms_behind_the_sum(compare: Compare) 
         ("normalization", "LayerNorm", "none", 1),
         ("normalization", "none", "LayerNorm", 1),
     ]
+
+
+def test_operands_in_another_order_are_told_in_the_wanted_one(compare: Compare) -> None:
+    text = (
+        "Input x 0 1 x 0=6 1=5 2=4\nSplit s 1 2 x y z\nConvolution a 1 1 y p 0=8 1=3 4=1 6=288\n"
+        "Convolution b 1 1 z q 0=4 1=1 6=16\nConcat j 2 1 p q r\nConvolution c 1 1 r out 0=2 1=1 6=24\n"
+    )
+    (difference,) = compare(text, text.replace("p q r", "q p r")).differences
+    assert difference.left.value == "Concat of Conv 4 -> 8 'a' and Conv 4 -> 4 'b'"
+    assert difference.impact == "the weights fit, but meet the features in another order"
+    assert difference.change == "feed it a, then b in j"
