@@ -56,7 +56,9 @@ class Ahead:
         cuts = [flow.cut(target, sources) for target in targets]
         whole = cuts[-1]
         if whole is None or any(
-            cut is None or cut.nodes != whole.nodes[: len(cut.nodes)] for cut in cuts
+            # what changes no number is not computed at all
+            cut is None or node.index not in cut.nodes or cut.nodes != whole.nodes[: len(cut.nodes)]
+            for node, cut in zip(chain, cuts, strict=True)
         ):  # random numbers are drawn in order, so that a beginning of the chain draws the same ones
             return
         given = flow.inputs(whole.nodes, sources)

@@ -27,6 +27,12 @@ RELATED: dict[str, tuple[str, ...]] = {
 
 FEWER_AXES = "merge axes by reshape before others are split off; ncnn holds four and a batch of 1 in front"
 
+_COMPARE = (
+    "ncnn has no truth values: return (a > b).float() instead of a > b, and use a > b in products, "
+    "torch.where of floats, or &, | and ~"
+)
+"""A comparison that ends in numbers is converted."""
+
 _REMEDIES: dict[str, str] = {
     "fft_rfft": "do the transform outside the model, or as a fixed convolution with cosine and sine kernels",
     "fft_irfft": "do the transform outside the model, or as a fixed transposed convolution",
@@ -55,13 +61,13 @@ _REMEDIES: dict[str, str] = {
     "threshold": "write it with clamp or relu",
     "scatter": "write the result with torch.cat of slices",
     "amax": "use F.adaptive_max_pool2d(x, 1) instead of amax over the plane",
-    "where": "write the choice as mask * a + (1 - mask) * b, with the mask from clamp or sigmoid",
-    "gt": "ncnn cannot compare: write it with clamp, relu or sigmoid",
-    "lt": "ncnn cannot compare: write it with clamp, relu or sigmoid",
-    "ge": "ncnn cannot compare: write it with clamp, relu or sigmoid",
-    "le": "ncnn cannot compare: write it with clamp, relu or sigmoid",
-    "eq": "ncnn cannot compare: write it with clamp, relu or sigmoid",
-    "ne": "ncnn cannot compare: write it with clamp, relu or sigmoid",
+    "where": "write the choice as mask * a + (1 - mask) * b, with a mask of numbers, (a > b).float()",
+    "gt": _COMPARE,
+    "lt": _COMPARE,
+    "ge": _COMPARE,
+    "le": _COMPARE,
+    "eq": _COMPARE,
+    "ne": _COMPARE,
     "cumsum": "multiply by a triangular matrix of ones",
     "cumprod": "take logarithms and multiply by a triangular matrix of ones",
     "einsum": "write it as permute and matmul",

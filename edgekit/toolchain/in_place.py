@@ -137,7 +137,8 @@ class PartWrites:
         masks = isinstance(mask, torch.Tensor) and mask.dtype == torch.bool
         if not masks or not isinstance(value, int | float):
             return False
-        mask = mask.reshape(*sizes_of(mask), *[1] * (x.dim() - mask.dim()))
+        if mask.dim() < x.dim():
+            mask = mask.reshape(*sizes_of(mask), *[1] * (x.dim() - mask.dim()))
         self._write(x, (), self._made(torch.Tensor.masked_fill, self._current(x), mask, value))
         return True
 

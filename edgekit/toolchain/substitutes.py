@@ -7,9 +7,10 @@ model as it was written, so a substitute that were not the same would fail the e
 from __future__ import annotations
 
 import inspect
+import itertools
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +23,7 @@ from edgekit.toolchain import (
     substitute_arithmetic,
     substitute_attention,
     substitute_indexing,
+    substitute_masks,
     substitute_norms,
     substitute_resizes,
     substitute_shapes,
@@ -31,16 +33,22 @@ from edgekit.toolchain.folding import FILLED, ComputedConstants
 from edgekit.toolchain.in_place import PartWrites
 from edgekit.toolchain.substitution import Noted, Silent, tensors_in
 
+_TABLES = (
+    substitute_masks.RULES,
+    recurrent.RULES,
+    high_rank.RULES,
+    substitute_shapes.RULES,
+    substitute_resizes.RULES,
+    substitute_norms.RULES,
+    substitute_indexing.RULES,
+    substitute_attention.RULES,
+    substitute_arithmetic.RULES,
+)
 _SUBSTITUTES = {
-    **substitute_arithmetic.RULES,
-    **substitute_attention.RULES,
-    **substitute_indexing.RULES,
-    **substitute_norms.RULES,
-    **substitute_resizes.RULES,
-    **substitute_shapes.RULES,
-    **high_rank.RULES,
-    **recurrent.RULES,
+    func: [table[func] for table in _TABLES if func in table]
+    for func in itertools.chain.from_iterable(_TABLES)
 }
+"""Function -> its rules, of which the first that applies is followed."""
 
 _SIZES = frozenset({torch.Tensor.shape.__get__, torch.Tensor.size, torch.Tensor.numel})  # type: ignore[attr-defined]
 """What they return is a tensor in a trace, but no number of the input."""
@@ -72,6 +80,7 @@ class Substitutes(TorchFunctionMode):
         self._live: dict[int, torch.Tensor] = {}  # keeps them, so that an id stays its own
         self._constants = ComputedConstants(known)
         self.views: dict[int, Any] = {}
+        self.masks: dict[int, Callable[[], torch.Tensor]] = {}
         self.made_bytes = 0
         self._in_front = recurrent.BatchInFront()
         self._parts = PartWrites(self._call)
@@ -83,6 +92,7 @@ class Substitutes(TorchFunctionMode):
         self._live.clear()
         self._constants.taken()
         self.views.clear()
+        self.masks.clear()
         self._parts.clear()
 
     def as_written(self, value: Any) -> Any:
@@ -139,7 +149,8 @@ class Substitutes(TorchFunctionMode):
         if not (self._parts.is_written(args[0]) or self.is_live((args, kwargs))):
             return False
         if assigns:
-            return not self.is_live(args[1]) and self._parts.assign(*args)
+            chosen = not self.is_live(args[1]) or id(args[1]) in self.masks
+            return chosen and self._parts.assign(*args)
         return self._parts.change(func, args, kwargs)
 
     def _call(self, func: Any, args: Any, kwargs: Any = None) -> Any:
@@ -151,19 +162,13 @@ class Substitutes(TorchFunctionMode):
         elif live and not self.dynamic:
             args, kwargs = self._constants.folded(func, (args, kwargs))
         self.attends = self.attends or func in substitute_attention.RULES
-        entry = _SUBSTITUTES.get(func) if live else None
         result = NotImplemented
-        if entry is not None:
-            text, substitute = entry
+        for text, substitute in _SUBSTITUTES.get(func, ()) if live else ():
             with _quiet():
                 result = substitute(self, *args, **kwargs)
-            if isinstance(result, Noted):
-                self.notes[result.text] += 1
-                result = result.result
-            elif isinstance(result, Silent):
-                result = result.result
-            elif result is not NotImplemented:
-                self.notes[text] += 1
+            if result is not NotImplemented:
+                result = self._noted(result, text)
+                break
         if result is NotImplemented:
             result = func(*args, **kwargs)
         leaves = list(tensors_in(result))
@@ -174,6 +179,12 @@ class Substitutes(TorchFunctionMode):
         elif leaves and not live:
             self._constants.add(leaves, (args, kwargs))
         return result
+
+    def _noted(self, result: Any, text: str) -> Any:
+        """Return a result without the words about it, which are noted."""
+        if not isinstance(result, Silent):
+            self.notes[result.text if isinstance(result, Noted) else text] += 1
+        return result.result if isinstance(result, Noted | Silent) else result
 
     def _note_written(self, args: Any, kwargs: Any, live: bool) -> None:
         """Earlier copies of what is overwritten are out of date, and it may depend on an input now."""

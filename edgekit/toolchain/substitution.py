@@ -15,13 +15,15 @@ class State(Protocol):
 
     `dynamic` is true when sizes may be others than those of this run, `onnx` when ONNX lies on the way,
     `apart` when the parts of attention have to stay apart.
-    `views` keeps where tensors of high rank come from, by the tensor's id.
+    `views` keeps where tensors of high rank come from, `masks` what computes a truth value as a number, by
+    the tensor's id.
     """
 
     dynamic: bool
     onnx: bool
     apart: bool
     views: dict[int, Any]
+    masks: dict[int, Callable[[], torch.Tensor]]
 
     def is_live(self, value: Any) -> bool:
         """Whether a value holds a tensor that depends on an input of the model."""

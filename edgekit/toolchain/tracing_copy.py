@@ -87,6 +87,7 @@ _UNKNOWN = (
     nn.CosineSimilarity,
     nn.RReLU,
     nn.ChannelShuffle,
+    nn.Threshold,
     nn.InstanceNorm1d,
 )
 """Layers that pnnx knows by name, and ncnn or ONNX does not have."""

@@ -1,4 +1,4 @@
-"""Masks of minus infinity are numbers like others: they have their place, and are no finding."""
+"""Numbers that change nothing or stand for nothing: masks of minus infinity, a zero that is taken off."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 import edgekit
+from edgekit.alignment import Ahead
+from edgekit.runtimes.torch_tape import record
 
 
 class Decoder(nn.Module):
@@ -37,3 +39,14 @@ def test_every_layer_of_masked_attention_has_its_place(route: str, tmp_path: Pat
     report = edgekit.verify(tmp_path / "net")
     assert report.passed, report
     assert not report.unmatched
+
+
+class NothingOff(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - 0.0).abs().clamp(0, 1)
+
+
+def test_what_changes_no_number_asks_no_question_ahead() -> None:
+    ahead = Ahead([record(NothingOff(), {"x": torch.randn(1, 3, 4)})])
+    ahead.measure_whole()
+    assert sum(1 for _ in ahead.steps()) > 1

@@ -162,7 +162,7 @@ class Fourier(nn.Module):
 
 class Comparison(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * (x > 0.5)
+        return x > 0.5
 
 
 class Best(nn.Module):

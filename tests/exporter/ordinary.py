@@ -393,6 +393,23 @@ class PartsWritten(nn.Module):
         return y.tanh()
 
 
+class Peaks(nn.Module):
+    """Keeps the peaks of a heat map, and compares in every other way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        heat = self.conv(x).sigmoid()
+        peaks = heat * (F.max_pool2d(heat, 3, 1, 1) == heat).float()
+        inside = (heat > 0.3) & (heat < 0.6) | ~(x != 0.0)
+        clean = heat.clone()
+        clean[heat < 0.5] = 0.1
+        chosen = torch.where(x >= heat, x.tanh(), heat).masked_fill(x <= 0.2, -1.0)
+        return peaks, inside * heat, clean.sin(), chosen, F.threshold(heat, 0.5, 0.3)
+
+
 class WrittenByList(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x.clone()

@@ -128,7 +128,7 @@ def test_a_reference_that_is_no_number_is_refused(tmp_path: Path) -> None:
 
 UNKNOWN: dict[type[nn.Module], tuple[str, str]] = {
     nets.Fourier: ("torch.fft.rfft", "fixed convolution"),
-    nets.Comparison: ("torch.gt", "cannot compare"),
+    nets.Comparison: ("torch.gt", "(a > b).float()"),
     nets.Best: ("torch.argmax", "argmax on the device"),
     nets.Largest: ("torch.topk", "sort them on the device"),
     nets.Gathered: ("torch.gather", "fixed slices"),

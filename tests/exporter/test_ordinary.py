@@ -28,6 +28,7 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.Gated: {"x": (1, 4, 20)},
     ordinary.SignalNorms: {"x": (1, 4, 20), "y": (1, 4, 8, 8)},
     ordinary.PartsWritten: IMAGE,
+    ordinary.Peaks: IMAGE,
     ordinary.Siamese: {"left": (1, 4, 8, 8), "right": (1, 4, 8, 8)},
     ordinary.ScriptedFunction: IMAGE,
     ordinary.ScriptedPart: IMAGE,

@@ -38,6 +38,9 @@ CASES: dict[str, Callable[[torch.Tensor], Any]] = {
     "step with start": lambda x: x[..., 1::2, ::2],
     "mask": lambda x: x.masked_fill(torch.ones(8, 6).tril() == 0, -2.0),
     "mask inf": lambda x: x.masked_fill(torch.ones(8, 6).tril() == 0, -math.inf),
+    "live mask": lambda x: x.masked_fill(x > 0, 0.0),
+    "live where": lambda x: torch.where(x > 0, x, 0.0),
+    "truth": lambda x: ((x == x.amax(1, keepdim=True)) | ~(x <= 0.1)) * x,
     "where": lambda x: torch.where(torch.ones(8, 6).tril() > 0, x, torch.zeros(())),
     "where inf": lambda x: torch.where(torch.ones(8, 6).tril() > 0, x, -math.inf),
     "unbind": lambda x: x.flatten(2).transpose(1, 2).reshape(1, 48, 2, 1, 2).permute(2, 0, 3, 1, 4).unbind(0),
@@ -80,8 +83,8 @@ LEFT_ALONE: dict[str, Callable[[torch.Tensor], Any]] = {
     "nearest by size": lambda x: F.interpolate(x, (5, 11)),
     "scale computed again": lambda x: F.interpolate(x, scale_factor=1.7, recompute_scale_factor=True),
     "plain slice": lambda x: x[:, 1:3],
-    "live mask": lambda x: x.masked_fill(x > 0, 0.0),
-    "live where": lambda x: torch.where(x > 0, x, 0.0),
+    "infinite choice": lambda x: torch.where(x > 0, x, float("-inf")),
+    "truth values": lambda x: x > 0,
     "channel shuffle": lambda x: x.view(1, 2, 2, 8, 6).transpose(1, 2).reshape(1, 4, 8, 6),
     "windows more than there were": lambda x: (
         x.view(4, 2, 4, 6).view(1, 4, 2, 4, 6) + torch.ones(2, 1, 1, 1, 1)
