@@ -10,6 +10,7 @@ from edgekit.differ.change import Found
 from edgekit.differ.draft import PADS_FOLLOW
 from edgekit.differ.model import Severity
 from edgekit.differ.structure import Op
+from edgekit.differ.window_pads import window_stays
 
 P1, P2, P3 = Severity.P1, Severity.P2, Severity.P3
 
@@ -41,13 +42,13 @@ def _bias(left: Op, right: Op) -> Found:
 def _window(left: Op, right: Op) -> Iterator[Found]:
     """Kernel, dilation and padding.
 
-    Padding that follows a changed window (see `_window_stays`) belongs to the window. A Padding layer that
+    Padding that follows a changed window (see `window_stays`) belongs to the window. A Padding layer that
     the other side has nothing against is a layer that somebody forgot, whatever the window.
     """
     mine, theirs = left.facts, right.facts
     padded = _padded_otherwise(left, right)
     trimmed = mine.get("output_padding") != theirs.get("output_padding")
-    follows = (padded or trimmed) and _window_stays(left, right) and not _padding_layer_alone(left, right)
+    follows = (padded or trimmed) and window_stays(left, right) and not _padding_layer_alone(left, right)
     explained = False
     for kind, say, impact in (
         ("kernel", words.size, "the weights do not fit, and another neighbourhood is seen"),
@@ -78,43 +79,6 @@ def _padded_otherwise(left: Op, right: Op) -> bool:
     """Whether pads differ, where they do not follow on both sides from what is fed."""
     alike = _follow(left) == _follow(right) != set()
     return not alike and (not _same_pads(left, right) or words.padding(left) != words.padding(right))
-
-
-def _window_stays(left: Op, right: Op) -> bool:
-    """Whether the padding of two windows differs by no more than their lengths make necessary.
-
-    At both ends of every axis the middle of the outermost window lies where it does on the other side. One of
-    even length has no pixel in its middle: against one of odd length it may be half a pixel off. Numbers
-    have to be put into the border in the same way.
-    """
-    if left.facts["mode"] != right.facts["mode"] and "0" not in (words.padding(left), words.padding(right)):
-        return False
-    spans = zip(_spans(left.facts), _spans(right.facts), strict=True)
-    leeways = [0.5 if (mine - theirs) % 2 else 0.0 for mine, theirs in spans]
-    return all(
-        abs(one - other) <= leeway
-        for leeway, mine, theirs in zip(leeways, _outside(left.facts), _outside(right.facts), strict=True)
-        for one, other in zip(mine, theirs, strict=True)
-    )
-
-
-def _spans(facts: Mapping[str, Any]) -> list[int]:
-    """Return how far apart the first and the last pixel of a window are, by axis."""
-    return [dilation * (size - 1) for size, dilation in zip(facts["kernel"], facts["dilation"], strict=True)]
-
-
-def _outside(facts: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Return how far outside the middle of the first and of the last window lies, in pixels by axis.
-
-    That is the padding without half of the window's span; of a transposed convolution output padding counts
-    at the far end.
-    """
-    spans = _spans(facts)
-    if facts["pads"] == "same":
-        return [(0.0, 0.0) for _ in spans]
-    cut = facts.get("output_padding") or [0 for _ in spans]
-    ends = zip(facts["pads"], spans, cut, strict=True)
-    return [(low - span / 2, high - more - span / 2) for (low, high), span, more in ends]
 
 
 def _padding_layer_alone(left: Op, right: Op) -> bool:
