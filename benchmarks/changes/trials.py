@@ -53,6 +53,8 @@ def try_change(
     keys = change(net, index, rng)
     if not keys or not refitted(net):
         return None
+    if all(layer.type == "Input" for layer in net.layers):
+        return None  # it was the only layer: nothing is left to compare
     new = {layer.name for layer in net.layers} - before
     if disguised:
         for rewrite in DISGUISE:

@@ -84,13 +84,16 @@ def _components(structure: Structure, indices: Sequence[int]) -> list[list[int]]
 
 def _layer(head: Op, companions: tuple[Op, ...], *, on_left: bool) -> Change:
     value = " + ".join(words.title(op) for op in sorted((head, *companions), key=lambda op: op.index))
-    impact = "its weights have no place on the other side, and what it computes is left out"
-    if on_left:
-        return Change("missing", head, None, value, None, P1, impact, companions)
-    impact = "it has weights that the other side does not have, and computes what is not wanted"
+    kind, impact = (
+        ("missing", "its weights have no place on the other side, and what it computes is left out")
+        if on_left
+        else ("extra", "it has weights that the other side does not have, and computes what is not wanted")
+    )
     if head.kind == "custom":
         impact = "ncnn has no such layer, so that what it computes is not known"
-    return Change("extra", None, head, None, value, P1, impact, companions)
+    if on_left:
+        return Change(kind, head, None, value, None, P1, impact, companions)
+    return Change(kind, None, head, None, value, P1, impact, companions)
 
 
 def moved_elsewhere(op: Op, found: Matching, *, on_left: bool) -> bool:

@@ -86,6 +86,7 @@ def aligned(left: Side, right: Side) -> Aligned:
     A side whose files do not tell the shape of an input takes that of the other's.
     """
     _check_size(left, right)
+    left, right = left.ending_like(right), right.ending_like(left)
     drafts = left.draft(), right.draft()
     ports = left.ports(drafts[0]), right.ports(drafts[1])
     partners = match_inputs(*ports)

@@ -12,6 +12,8 @@ from edgekit.differ.model import Side as Shown
 from edgekit.differ.structure import Op, Structure
 from edgekit.units import format_shape
 
+_MOST_NAMES = 4
+
 Shape = tuple[int, ...]
 _MOVING = ("permute", "crop", "shuffle")  # they hand numbers on as they are
 
@@ -106,10 +108,17 @@ def output_differences(found: Matching) -> list[Difference]:
     if counts[0] == counts[1]:
         return _other_order(found)
     mine, theirs = (
-        Shown(", ".join(name for name, _ in structure.outputs), f"{count} outputs")
+        Shown(_some([name for name, _ in structure.outputs]), f"{count} output{'s' if count != 1 else ''}")
         for structure, count in zip(structures, counts, strict=True)
     )
     return [Difference(Severity.P0, "shape", mine, theirs, "the networks give different numbers of outputs")]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names, of many the last ones alone: what caches give stands before what the network is for."""
+    shown = ", ".join(names[-_MOST_NAMES:])
+    more = len(names) - _MOST_NAMES
+    return shown if more <= 0 else f"{shown} and {more} more"
 
 
 def _other_order(found: Matching) -> list[Difference]:

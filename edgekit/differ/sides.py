@@ -54,6 +54,16 @@ class Side:
             return self
         return replace(self, opened=replace(self.opened, items={**self.opened.items, **shapes}))
 
+    def ending_like(self, other: Side) -> Side:
+        """Return the side with all that nothing reads as its outputs, where the other side has as many.
+
+        A file that does not name its outputs leaves open whether a cache that an attention hands out is one.
+        """
+        opened, wanted = self.opened, len(other.opened.outputs)
+        if opened.bundle is not None or not len(opened.outputs) < wanted == len(opened.unread):
+            return self
+        return replace(self, opened=replace(opened, ends=opened.unread))
+
     def draft(self) -> Draft:
         """Return the side in canonical form."""
         opened = self.opened

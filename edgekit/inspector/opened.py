@@ -22,7 +22,8 @@ class Opened:
     """A model that was read: its files, its graph, and what is known around them.
 
     `given` are shapes of inputs by name or blob, as the user gave them; `items` are those of one item, as
-    ncnn has them, by blob. `notes` say what could not be read, in plain words.
+    ncnn has them, by blob. `ends` are the outputs where something else tells them than the file. `notes` say
+    what could not be read, in plain words.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Opened:
     bundle: Bundle | None = None
     given: Mapping[str, Shape] = field(default_factory=dict)
     items: Mapping[str, Shape] = field(default_factory=dict)
+    ends: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -50,11 +52,21 @@ class Opened:
         """
         if self.bundle is not None:
             return tuple(dict.fromkeys(spec.blob for spec in self.bundle.manifest.outputs))
+        if self.ends is not None:
+            return self.ends
         unread = self.graph.output_blobs
         named = tuple(blob for blob in unread if blob.startswith("out"))
         if any(blob[3:].isdigit() for blob in named):
             return named
         return tuple(blob for blob in unread if not self._is_leftover(blob))
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Blobs that nothing reads, outputs or not, but for inputs."""
+        graph = self.graph
+        return tuple(
+            blob for blob in graph.output_blobs if graph.layers[graph.blobs[blob].producer].type != "Input"
+        )
 
     def _is_leftover(self, blob: str) -> bool:
         layer = self.graph.layers[self.graph.blobs[blob].producer]

@@ -226,3 +226,17 @@ def test_another_width_throughout_is_one_difference(compare: Compare) -> None:
     assert "the left is 2 times as wide" in difference.impact
     (difference,) = compare(NARROW, WIDE).differences
     assert "the right is 2 times as wide" in difference.impact
+
+
+CACHED = (
+    "Input x 0 1 x 0=6 1=5 2=4\nConvolution c 1 1 x a 0=4 1=1 6=16\n"
+    "Slice s 1 2 a b out_cache -23300=2,2,-233\nConvolution d 1 1 b out0 0=3 1=1 6=6\n"
+)
+
+
+def test_a_cache_is_an_output_where_the_other_side_names_it(compare: Compare) -> None:
+    """By its own file alone it would be what is left over of a Slice."""
+    numbered = CACHED.replace("out_cache", "7").replace("out0", "8")
+    assert compare(CACHED, numbered).same
+    assert compare(numbered, CACHED).same
+    assert [pair.left.name for pair in compare(numbered, numbered).outputs if pair.left] == ["8"]
