@@ -12,7 +12,27 @@ RELATED: dict[str, tuple[str, ...]] = {
     "slice_copy": ("copy", "copy_"),
     "tile": ("tile", "repeat", "expand"),
     "index": ("index", "select"),
+    "gather": ("gather", "index", "index_select", "embedding", "select"),
+    "gathernd": ("index", "gather"),
     "gatherelements": ("gather",),
+    "scatterelements": ("scatter",),
+    "pad": (
+        "pad",
+        "constant_pad_nd",
+        *(f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in "123"),
+    ),
+    "mod": ("remainder", "fmod"),
+    "trilu": ("triu", "tril"),
+    "topk": ("topk", "sort", "argsort"),
+    "onehot": ("one_hot",),
+    "not": ("logical_not", "bitwise_not"),
+    "and": ("logical_and", "bitwise_and"),
+    "or": ("logical_or", "bitwise_or"),
+    "greater": ("gt",),
+    "greaterorequal": ("ge",),
+    "less": ("lt",),
+    "lessorequal": ("le",),
+    "equal": ("eq",),
     "fft_rfft": ("fft_rfft", "fft_r2c"),
     "fft_irfft": ("fft_irfft", "fft_c2r"),
     "fft_fft": ("fft_fft", "fft_c2c", "fft_r2c"),
@@ -23,7 +43,7 @@ RELATED: dict[str, tuple[str, ...]] = {
     "max": ("max", "amax"),
     "min": ("min", "amin"),
 }
-"""Operation of pnnx -> the TorchScript operations that may have become it."""
+"""Operation of pnnx or ONNX -> the operations of PyTorch that may have become it."""
 
 FEWER_AXES = "merge axes by reshape before others are split off; ncnn holds four and a batch of 1 in front"
 
@@ -59,6 +79,10 @@ _REMEDIES: dict[str, str] = {
     "floats as float32 (--input mask=1x16@0..1, without :int64)",
     "pad": "pad by fixed numbers: ncnn cannot compute them from the size of the input",
     "threshold": "write it with clamp or relu",
+    "scatterelements": "write the result with torch.cat of slices",
+    "gathernd": "use fixed slices, or torch.chunk and torch.cat, instead of indexing by a tensor",
+    "mod": "write x - torch.floor(x / n) * n",
+    "trilu": "make the mask a buffer of the model",
     "scatter": "write the result with torch.cat of slices",
     "amax": "use F.adaptive_max_pool2d(x, 1) instead of amax over the plane",
     "where": "write the choice as mask * a + (1 - mask) * b, with a mask of numbers, (a > b).float()",

@@ -26,6 +26,7 @@ from edgekit.toolchain import (
     substitute_masks,
     substitute_norms,
     substitute_resizes,
+    substitute_running,
     substitute_shapes,
 )
 from edgekit.toolchain.effects import writes
@@ -40,6 +41,7 @@ _TABLES = (
     substitute_shapes.RULES,
     substitute_resizes.RULES,
     substitute_norms.RULES,
+    substitute_running.RULES,
     substitute_indexing.RULES,
     substitute_attention.RULES,
     substitute_arithmetic.RULES,

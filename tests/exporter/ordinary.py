@@ -417,6 +417,19 @@ class WrittenByList(nn.Module):
         return y * 2
 
 
+class Picked(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        best = x.mean((2, 3)).argmax(1)
+        return x[:, best]
+
+
+class Rounded(nn.Module):
+    """Remainders, running sums, a triangle, and a border that is taken off."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return x % 0.37, torch.fmod(x, 0.23) * (x // 0.41), F.pad(x.cumsum(2), (-1, 2)), torch.tril(x)
+
+
 class Phase(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.atan2(x[:, :1], x[:, 1:2] + 2)

@@ -29,6 +29,7 @@ CONVERT: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     ordinary.SignalNorms: {"x": (1, 4, 20), "y": (1, 4, 8, 8)},
     ordinary.PartsWritten: IMAGE,
     ordinary.Peaks: IMAGE,
+    ordinary.Rounded: IMAGE,
     ordinary.Siamese: {"left": (1, 4, 8, 8), "right": (1, 4, 8, 8)},
     ordinary.ScriptedFunction: IMAGE,
     ordinary.ScriptedPart: IMAGE,
@@ -98,6 +99,14 @@ def test_what_only_onnx_spells_out_is_not_blamed_on_the_model(tmp_path: Path) ->
         edgekit.export(ordinary.Phase(), tmp_path / "net", inputs=IMAGE, route="onnx")
     assert caught.value.remedy == "use --route pnnx, which was tried and passes every check"
     edgekit.export(ordinary.Phase(), tmp_path / "net", inputs=IMAGE)
+
+
+def test_what_onnx_calls_by_another_name_is_placed_too(tmp_path: Path) -> None:
+    with pytest.raises(ExportError) as caught:
+        edgekit.export(ordinary.Picked(), tmp_path / "net", inputs=IMAGE, route="onnx")
+    lines = Path(ordinary.__file__).read_text().splitlines()
+    (place,) = next(each for each in caught.value.findings if "'Gather'" in each.message).sources
+    assert place.line is not None and "x[:, best]" in lines[place.line - 1]
 
 
 def test_a_mask_of_integers_has_to_be_float32(tmp_path: Path) -> None:
