@@ -183,9 +183,18 @@ def _difference(group: Sequence[Change], advisor: Advisor) -> Difference:
         left=Shown(None if left is None else left.name, values[0], left),
         right=Shown(None if right is None else right.name, values[1], right),
         impact=first.impact,
-        change=None if advice is None else _placed(advice, where, len(group)),
+        change=None if advice is None else _placed(advice, where, _lines(places, advisor)),
         places=places,
     )
+
+
+def _lines(places: Sequence[tuple[Place | None, Place | None]], advisor: Advisor) -> int:
+    """Count where something is to be done: a module that stands for several operations is changed once."""
+    own = [pair[1 if advisor.changes_right else 0] for pair in places]
+    lines: set[object] = {
+        number if each is None else (each.name, each.line or each.layer) for number, each in enumerate(own)
+    }
+    return len(lines)
 
 
 def _placed(advice: str, where: Place | None, count: int) -> str:

@@ -169,11 +169,20 @@ class Advisor:
         convolves = own.source is not None and "conv" in own.source.op.lower()
         if wanted.kind == "linear" and convolves:
             return torch_code.pointwise(wanted, own.type)
+        if wanted.kind == own.kind == "recurrent" and (count := self._stacked(own)) > 1:
+            return f"{torch_code.code(wanted)[:-1]}, num_layers={count})"
         if wanted.kind == "resize" and self._is_layer(own):
             return torch_code.upsample(wanted)
         if wanted.kind == "activation" and self._is_function(own):
             return torch_code.function(wanted)
         return torch_code.code(wanted)
+
+    def _stacked(self, own: Op) -> int:
+        """Return how many layers of its kind the module of a recurrent layer has."""
+        if own.source is None or not own.source.module:
+            return 1
+        made_by = [op.source.module for op in self._structures()[1] if op.kind == own.kind and op.source]
+        return made_by.count(own.source.module)
 
     def _structures(self) -> tuple[Structure, Structure]:
         """Return the other side's structure and the PyTorch side's."""

@@ -206,3 +206,14 @@ class Attention(nn.Module):
         x = self.inp(x)
         x = self.n1(x + self.attention(x, x, x, need_weights=False)[0])
         return self.n2(x + self.outer(self.act(self.inner(x))))
+
+
+class Stacked(nn.Module):
+    """Two recurrent layers in one module."""
+
+    def __init__(self, cell: type[nn.RNNBase] = nn.GRU) -> None:
+        super().__init__()
+        self.steps = cell(8, 6, num_layers=2, batch_first=True)  # type: ignore[call-arg]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.steps(x)[0]

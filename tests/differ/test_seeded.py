@@ -129,3 +129,15 @@ def test_both_routes_give_the_same_network(net: type[nn.Module], bundle_of: Call
     left, right = bundle_of(net), bundle_of(net, "onnx")
     for report in (edgekit.diff(left, right), edgekit.diff(right, left)):
         assert report.same, rows(report)
+
+
+def test_a_module_that_makes_several_layers_is_changed_once(tmp_path: Path) -> None:
+    inputs = {"x": (1, 5, 8)}
+    edgekit.export(seeded.Stacked(), tmp_path / "bundle", inputs=inputs)
+    (difference,) = edgekit.diff(
+        tmp_path / "bundle", seeded.Stacked(nn.LSTM).eval(), inputs=inputs
+    ).differences
+    assert difference.count == 2
+    change = difference.change or ""
+    assert change.startswith("make it nn.GRU(8, 6, num_layers=2) in steps")
+    assert "more" not in change
