@@ -24,6 +24,7 @@ from edgekit.toolchain.trace import (
     script_functions_inlined,
 )
 from edgekit.toolchain.tracing_copy import tracing_copy
+from edgekit.toolchain.unrolled import Unrolled
 
 
 class Variant:
@@ -147,7 +148,7 @@ class Variant:
 
 @contextmanager
 def _around_layers(module: torch.nn.Module, substitutes: Substitutes) -> Iterator[None]:
-    layers = [each for each in module.modules() if isinstance(each, torch.nn.RNNBase)]
+    layers = [each for each in module.modules() if isinstance(each, torch.nn.RNNBase | Unrolled)]
     before, after = substitutes.before_recurrent, substitutes.after_recurrent
     hooks = [each.register_forward_pre_hook(before, with_kwargs=True) for each in layers]
     hooks += [each.register_forward_hook(after, always_call=True) for each in layers]

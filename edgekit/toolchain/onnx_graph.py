@@ -76,6 +76,12 @@ class OnnxGraph:
         index = next(i for i, node in enumerate(self.nodes) if node is old)
         self.nodes[index : index + 1] = list(fresh)
 
+    def move_behind(self, node: Any, others: Sequence[Any]) -> None:
+        """Put nodes right behind another one, in their order."""
+        kept = [each for each in self.nodes if not any(each is other for other in others)]
+        index = next(i for i, each in enumerate(kept) if each is node)
+        self.nodes = [*kept[: index + 1], *others, *kept[index + 1 :]]
+
     def finish(self) -> None:
         """Write the nodes back into the model."""
         nodes = [self.onnx.NodeProto.FromString(node.SerializeToString()) for node in self.nodes]

@@ -29,6 +29,7 @@ def rewrite(model: Any) -> list[str]:
                 done[text] += 1
                 graph.replace(node, fresh)
                 break
+    _steps_before_states(graph)
     graph.finish()
     return [text if count == 1 else f"{text} ({count} times)" for text, count in done.items()]
 
@@ -175,12 +176,38 @@ def _reshaped_steps(graph: OnnxGraph, node: Any) -> list[Any] | None:
             return [graph.node("Reshape", [joined.output[0], node.input[1]], node.output[0], node.name)]
         axis = graph.add_constant(name, np.array([1], np.int64))
         first = graph.node("Squeeze", [node.input[0], axis], name, node.name)
-    elif made.op_type == "Transpose" and shape.size != 3 and _is_recurrent(graph, made.input[0]):
+    elif made.op_type == "Transpose" and _is_recurrent(graph, made.input[0]) and not _joins(graph, node):
         joined = graph.add_constant(name, np.array([0, 0, -1], np.int64))
         first = graph.node("Reshape", [node.input[0], joined], name, node.name)
     else:
         return None
     return [first, graph.node("Reshape", [name, node.input[1]], node.output[0], node.name)]
+
+
+def _steps_before_states(graph: OnnxGraph) -> None:
+    """Put what belongs to a recurrent layer's outputs behind it: pnnx writes the layer in its place.
+
+    What reads the states would stand before the layer otherwise.
+    """
+    for node in [each for each in graph.nodes if each.op_type in _RECURRENT]:
+        steps = [
+            each
+            for each in graph.nodes
+            if each.op_type in ("Squeeze", "Transpose") and each.input[0] == node.output[0]
+        ]
+        turned = {name for each in steps if each.op_type == "Transpose" for name in each.output}
+        steps += [each for each in graph.nodes if each.op_type == "Reshape" and each.input[0] in turned]
+        computed = {name for each in steps for name in each.input[1:] if name in graph.producers}
+        if not computed:
+            graph.move_behind(node, steps)
+
+
+def _joins(graph: OnnxGraph, node: Any) -> bool:
+    """Whether all that a reshape does is to join the last two axes, as far as that can be known."""
+    before, after = graph.shape(node.input[0]), graph.shape(node.output[0])
+    if before is None or after is None or len(after) != 3:
+        return after is None
+    return before[:2] == after[:2]
 
 
 def _is_recurrent(graph: OnnxGraph, value: str) -> bool:

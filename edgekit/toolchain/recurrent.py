@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch.utils import _pytree as pytree
 
 from edgekit.toolchain.substitution import Rule, Silent, State, sizes_of
+from edgekit.toolchain.unrolled import Unrolled
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class LastState:
 class UnbatchedState:
     """Stands for states (layers * directions, features) of a layer that was given no batch."""
 
-    batched: LastState
+    batched: LastState | JoinedStates
 
     text = LastState.text
 
@@ -96,6 +97,50 @@ class UnbatchedState:
         return self.batched.reshaped(sizes)
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedStates:
+    """Stands for states of several layers (layers * directions, batch, features), their axes in `order`."""
+
+    layers: tuple[LastState, ...]
+    order: tuple[int, ...] = (0, 1, 2)
+
+    text = LastState.text
+
+    def permuted(self, order: Sequence[int]) -> JoinedStates:
+        """The states with their axes in another order."""
+        return replace(self, order=tuple(self.order[axis % 3] for axis in order))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the states, after the permutation."""
+        own = (sum(each.shape[0] for each in self.layers), *self.layers[0].shape[1:])
+        return tuple(own[axis] for axis in self.order)
+
+    def parts(self, axis: int) -> list[torch.Tensor | None] | None:
+        """The state of each layer and direction."""
+        return self._states() if self.order == (0, 1, 2) and axis % 3 == 0 else None
+
+    def _states(self) -> list[torch.Tensor | None]:
+        return [part for layer in self.layers for part in layer.parts(0) or ()]
+
+    def reshaped(self, sizes: Sequence[int]) -> torch.Tensor | None:
+        """One behind the other for each item of the batch, or nothing."""
+        if self.order != (1, 0, 2) or len(sizes) != 2 or sizes[0] != self.shape[0]:
+            return None
+        return torch.cat([each for each in self._states() if each is not None], 1)
+
+
+def _joined(state: State, tensors: Sequence[torch.Tensor], dim: int = 0) -> Any:
+    """Know the states of several layers that are joined."""
+    views = (state.views.get(id(each)) for each in tensors)
+    known = tuple(each for each in views if isinstance(each, LastState) and each.order == (0, 1, 2))
+    if dim != 0 or not known or len(known) != len(tensors):
+        return NotImplemented
+    result = torch.cat(list(tensors), dim)
+    state.views[id(result)] = JoinedStates(known)
+    return Silent(result)
+
+
 def _recurrent(function: Callable[..., Any]) -> Rule:
     def rule(state: State, *args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
@@ -111,6 +156,9 @@ def _recurrent(function: Callable[..., Any]) -> Rule:
     return rule
 
 
+Layer = torch.nn.RNNBase | Unrolled
+
+
 class BatchInFront:
     """Hooks that let a layer run with its batch in front whose steps lie before it, or that has none.
 
@@ -121,9 +169,9 @@ class BatchInFront:
     text = "put the batch in front of the steps of a recurrent layer"
 
     def __init__(self) -> None:
-        self._turned: dict[torch.nn.RNNBase, tuple[bool, bool]] = {}
+        self._turned: dict[Layer, tuple[bool, bool]] = {}
 
-    def before(self, layer: torch.nn.RNNBase, given: dict[str, Any]) -> bool:
+    def before(self, layer: Layer, given: dict[str, Any]) -> bool:
         """Turn the arguments `input` and `hx` in place; returns whether there was anything to turn."""
         x = given["input"]
         if not isinstance(x, torch.Tensor):  # a packed sequence
@@ -139,7 +187,7 @@ class BatchInFront:
             given["hx"] = pytree.tree_map(_batched, given["hx"])
         return True
 
-    def after(self, layer: torch.nn.RNNBase, result: Any, views: dict[int, Any]) -> Any:
+    def after(self, layer: Layer, result: Any, views: dict[int, Any]) -> Any:
         """Turn the outputs back; None where they were not."""
         if layer not in self._turned:
             return None
@@ -194,4 +242,5 @@ def _gru_cell(state: State, x: torch.Tensor, hidden: torch.Tensor, *weights: Any
 _CELL = "wrote a recurrent cell as two products and its gates"
 _FUNCTIONS: tuple[Any, ...] = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
 RULES: dict[Any, tuple[str, Rule]] = {each: ("", _recurrent(each)) for each in _FUNCTIONS}
+RULES[torch.cat] = ("", _joined)
 RULES |= {torch.lstm_cell: (_CELL, _lstm_cell), torch.gru_cell: (_CELL, _gru_cell)}

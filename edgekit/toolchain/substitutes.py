@@ -113,7 +113,7 @@ class Substitutes(TorchFunctionMode):
         """Whether a value holds a tensor that depends on an input."""
         return any(id(leaf) in self._live for leaf in tensors_in(value))
 
-    def before_recurrent(self, layer: torch.nn.RNNBase, args: Any, kwargs: Any) -> Any:
+    def before_recurrent(self, layer: recurrent.Layer, args: Any, kwargs: Any) -> Any:
         """Return other arguments for a recurrent layer, or None.
 
         Without a first state of zeros, with which it starts anyway, and with its batch of one in front.
@@ -128,7 +128,7 @@ class Substitutes(TorchFunctionMode):
             self.notes[recurrent.BatchInFront.text] += 1
         return (tuple(given.values()), {}) if zeros or turned else None
 
-    def after_recurrent(self, layer: torch.nn.RNNBase, args: Any, result: Any) -> Any:
+    def after_recurrent(self, layer: recurrent.Layer, args: Any, result: Any) -> Any:
         """Return the result of a recurrent layer with the batch where it was, or None."""
         return self._in_front.after(layer, result, self.views)
 

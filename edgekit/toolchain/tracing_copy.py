@@ -16,6 +16,8 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from edgekit.toolchain.unrolled import Unrolled
+
 
 def tracing_copy(module: nn.Module, masked: Collection[nn.Module] = ()) -> tuple[nn.Module, tuple[str, ...]]:
     """Return the module itself when nothing stands in the way, else a copy, and what is different in it.
@@ -27,7 +29,10 @@ def tracing_copy(module: nn.Module, masked: Collection[nn.Module] = ()) -> tuple
     shared_modules, shared_weights = _shared(module)
     opened = [each for each in module.modules() if _misread(each) or each in masked]
     computed = [name for name, each in module.named_modules() if _has_computed_weights(each)]
+    deep = [name for name, each in module.named_modules() if _is_deep(each)]
     notes = []
+    if deep:
+        notes.append(f"took the layers of {_listed(deep)} apart")
     if computed:
         notes.append(f"computed the normalised weights of {_listed(computed)} once and for all")
     if shared_modules:
@@ -93,6 +98,13 @@ _UNKNOWN = (
 """Layers that pnnx knows by name, and ncnn or ONNX does not have."""
 
 
+def _is_deep(module: nn.Module) -> bool:
+    """Whether it is a recurrent layer of several, which nothing else hooks into."""
+    if not isinstance(module, nn.RNNBase) or module._forward_hooks or module._forward_pre_hooks:
+        return False
+    return type(module) in (nn.GRU, nn.LSTM, nn.RNN) and module.num_layers > 1
+
+
 def _has_computed_weights(module: nn.Module) -> bool:
     """Whether weights are computed at each run: weight or spectral normalisation, old style or new."""
     hooks = module._forward_pre_hooks.values()
@@ -138,6 +150,10 @@ class _Copier:
     def copy(self, module: nn.Module) -> nn.Module:
         """Copy a module and what is below it; only a parameter's second owner gets a copy of the numbers."""
         opened = module in self._opened
+        if _is_deep(module) and isinstance(module, nn.RNNBase):
+            return Unrolled(
+                module, {name: self._parameter(each) for name, each in module._parameters.items()}
+            )
         if _has_computed_weights(module):
             module = _settled(module)
         clone = _shallow(module)

@@ -220,6 +220,20 @@ class NoBatch(nn.Module):
         return self.last(torch.cat([both[0], both[1]])), h, cell
 
 
+class DeepStates(nn.Module):
+    """First and last states of two layers of two directions; all last ones of two layers in a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = nn.LSTM(6, 4, num_layers=2, bidirectional=True, batch_first=True)
+        self.deep, self.last = nn.GRU(8, 8, 2), nn.Linear(16, 3)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor, c: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y, (h, c) = self.both(x, (h, c))
+        y, last = self.deep(y.transpose(0, 1))
+        return self.last(last.transpose(0, 1).reshape(1, -1)), last[0].tanh(), y, h, c
+
+
 class Gated(nn.Module):
     """The means of one axis after the other, and a gate of SiLU."""
 
@@ -248,7 +262,7 @@ class SignalNorms(nn.Module):
         nn.init.uniform_(self.kept.running_mean)
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        normal = self.affine(self.conv(x)).relu() + F.instance_norm(self.conv(x), eps=1e-3)
+        normal = self.affine(self.conv(x)).relu() + F.instance_norm(self.conv(x * 0.7), eps=1e-3)
         return normal.sin(), self.kept(y).tanh()
 
 
@@ -380,7 +394,7 @@ class PartsWritten(nn.Module):
         made = torch.empty_like(x)
         made[..., 0::2], made[..., 1::2] = x[..., :4].sin(), x[..., 4:].cos()
         made[self.hidden] = 0.0
-        return boxes, self.conv(shifted), made, self.views(self.conv(x))
+        return boxes, self.conv(shifted), made, self.views(x * 1.5)
 
     def views(self, y: torch.Tensor) -> torch.Tensor:
         """Write through views: of a place, of a view, and by a layer."""
@@ -427,7 +441,7 @@ class Rounded(nn.Module):
     """Remainders, running sums, a triangle, and a border that is taken off."""
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return x % 0.37, torch.fmod(x, 0.23) * (x // 0.41), F.pad(x.cumsum(2), (-1, 2)), torch.tril(x)
+        return x % 0.37, torch.fmod(x, 0.23) * (x // 0.41), F.pad(x.cumsum(2), (-1, 2)), torch.tril(x, 1)
 
 
 class Phase(nn.Module):
