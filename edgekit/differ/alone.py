@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from edgekit.differ import words
+from edgekit.differ import bounds, words
 from edgekit.differ.align import Matching
 from edgekit.differ.canonical import keeps_order
 from edgekit.differ.change import Change, is_weighted
@@ -129,7 +129,7 @@ def _small(op: Op, found: Matching, *, on_left: bool) -> Change:
         other_value = _norm_of(partner)
         partner = None if other_value == _NO_NORM else partner
     if op.kind == "activation":
-        impact = words.ranges(*((op, None) if on_left else (None, op))) or impact
+        impact = bounds.ranges(*((op, None) if on_left else (None, op))) or impact
     left, right = (op, partner) if on_left else (partner, op)
     if on_left:
         return Change(kind, left, right, value, other_value, severity, impact)

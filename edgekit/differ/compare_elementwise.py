@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekit.differ import words
+from edgekit.differ import bounds, words
 from edgekit.differ.change import Found
 from edgekit.differ.model import Severity
 from edgekit.differ.structure import Op
@@ -58,7 +58,7 @@ def _name(op: Op) -> str:
 
 
 def _activation_impact(left: Op, right: Op) -> str:
-    return words.ranges(left, right) or "every value that passes through is computed by another function"
+    return bounds.ranges(left, right) or "every value that passes through is computed by another function"
 
 
 def binary(left: Op, right: Op) -> Iterator[Found]:

@@ -20,6 +20,9 @@ PADS_FOLLOW = "pads follow"
 AFFINE = "affine"
 """The operation of a factor and an offset that several numbers in a row come to."""
 
+PIECE = "piece "
+"""Mark of a part of a Slice, with its number behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:

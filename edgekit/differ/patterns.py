@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.differ.draft import AFFINE, Draft, Node, Value
+from edgekit.differ.draft import AFFINE, PIECE, Draft, Node, Value
 from edgekit.differ.rules import rounded
 
 _NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "softplus")
@@ -101,7 +101,7 @@ def slices(draft: Draft) -> None:
         for slot, size in enumerate(node.facts["sizes"]):
             facts = {"cuts": ((axis, start, size, length),)}
             piece = draft.add("crop", facts, node.inputs, [node.shapes[slot]], node.layers)
-            piece.marks.add(f"piece {slot}")
+            piece.marks.add(f"{PIECE}{slot}")
             pieces.append((piece.id, 0))
             start = None if start is None or size is None else start + size
         draft.drop(node, pieces)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgekit.differ import words
+from edgekit.differ import bounds
 from edgekit.differ.align import Matching
 from edgekit.differ.inputs import InputPort
 from edgekit.differ.model import Difference, Port, PortPair, Severity
@@ -64,7 +64,7 @@ def _range(structure: Structure, op: Op) -> str | None:
     """Return the interval that an output lies in, where an activation is the last thing that happens."""
     while op.kind in _MOVING:
         op = structure.ops[op.inputs[0][0]]
-    return words.value_range(op)
+    return bounds.value_range(op)
 
 
 def input_differences(

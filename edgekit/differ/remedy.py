@@ -151,6 +151,9 @@ class Advisor:
 
     def _described(self, op: Op) -> str:
         """Return a layer by its path, and what is called as a function by what it is and where."""
+        part = words.part(op)
+        if part is not None:
+            return f"part {part} of the Slice of {self._located(op)}"
         if op.kind == "input" or op.source is None or self._is_layer(op):
             return self._label(op)
         return f"the {words.title(op)} of {self._located(op)}"

@@ -78,11 +78,14 @@ def reduction(op: Op) -> str:
 def crop(op: Op) -> str:
     """Return the slice that takes a part, where it is clear which axis is cut."""
     cuts: Sequence[tuple[int | None, ...]] = op.facts.get("cuts", ())
-    told = len(cuts) == 1 and op.shape is not None and 1 not in op.shape and None not in cuts[0]
-    if not told:
-        return "x[...]"
+    if len(cuts) != 1 or None in cuts[0] or op.shape is None:
+        return "a slice of x"
     axis, start, size, _ = (number or 0 for number in cuts[0])
-    return f"x[{':, ' * _dim(axis)}{start}:{start + size}]"
+    longer = [sum(length != 1 for length in op.shape[:place]) for place in range(len(op.shape))]
+    found = [place for place, length in enumerate(op.shape) if (length, longer[place]) == (size, axis)]
+    if len(found) != 1:
+        return "a slice of x"
+    return f"x[{':, ' * _dim(found[0])}{start}:{start + size}]"
 
 
 def shuffle(op: Op) -> str:

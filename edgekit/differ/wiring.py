@@ -171,9 +171,14 @@ def _operations(
 
 
 def _named(ops: tuple[Op, ...]) -> str:
-    return " and ".join(f"{_short(op)} '{op.name}'" for op in ops) or "nothing"
+    return " and ".join(f"{_short(op)} '{op.name}'{_part(op)}" for op in ops) or "nothing"
 
 
 def _short(op: Op) -> str:
     """Return what an operation is without its window: `Conv 8 -> 16`."""
     return words.title(op).partition(",")[0]
+
+
+def _part(op: Op) -> str:
+    number = words.part(op)
+    return "" if number is None else f" (part {number})"

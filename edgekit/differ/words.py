@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edgekit.differ.draft import AFFINE
+from edgekit.differ.draft import AFFINE, PIECE
 from edgekit.differ.structure import Op
 from edgekit.units import format_shape
 
@@ -29,16 +28,6 @@ _ACTIVATIONS = {
     "selu": "SELU",
     "glu": "GLU",
     "softplus": "Softplus",
-}
-_INFINITY = math.inf
-_RANGES = {
-    "relu": (0.0, _INFINITY),
-    "relu6": (0.0, 6.0),
-    "sigmoid": (0.0, 1.0),
-    "hardsigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "softplus": (0.0, _INFINITY),
 }
 _KINDS = {"conv": "Conv", "deconv": "ConvTranspose", "linear": "Linear"}
 
@@ -156,28 +145,6 @@ def is_of_prelu(op: Op) -> bool:
     return any("prelu" in each.op.lower() for each in op.module_ops)
 
 
-def value_range(op: Op) -> str | None:
-    """Return the interval that an activation's results lie in, None when it has no bounds worth a word."""
-    bounds = _RANGES.get(op.facts["type"]) if op.kind == "activation" else None
-    if op.kind == "activation" and op.facts["type"] == "clip":
-        bounds = op.facts["params"]
-    if bounds is None:
-        return None
-    high = "inf)" if bounds[1] == _INFINITY else f"{bounds[1]:g}]"
-    return f"[{bounds[0]:g}, {high}"
-
-
-def ranges(left: Op | None, right: Op | None) -> str | None:
-    """Return which values both sides give after an activation (None: it is not there), if they differ."""
-    bounds = [None if op is None else value_range(op) for op in (left, right)]
-    if bounds[0] == bounds[1]:
-        return None
-    if None in bounds:
-        said = [f"lie in {bound}" if bound else "have no bounds" for bound in bounds]
-        return f"values {said[0]} on the left, and {said[1]} on the right"
-    return f"values lie in {bounds[0]} on the left, in {bounds[1]} on the right"
-
-
 def norm(op: Op) -> str:
     """Return a normalisation without its channels, which follow from what feeds it."""
     facts = op.facts
@@ -246,6 +213,12 @@ def reduction(op: Op) -> str:
 def _listed(items: Sequence[str]) -> str:
     *first, last = items
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def part(op: Op) -> int | None:
+    """Return which of the pieces of a Slice an operation takes, counted from 1."""
+    found = [mark for mark in op.marks if mark.startswith(PIECE)]
+    return int(found[0].removeprefix(PIECE)) + 1 if found else None
 
 
 def _permute(op: Op) -> str:

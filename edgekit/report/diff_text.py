@@ -208,6 +208,7 @@ def _places(difference: Difference) -> str:
         place.name if told or place.name == place.layer else f"{place.name} ({place.layer})"
         for place in places
     ]
+    names = list(dict.fromkeys(names))  # the parts of a Slice are one layer
     more = len(names) - _MOST_PLACES
     shown = ", ".join(names[:_MOST_PLACES])
     return f"so in {difference.count} places: {shown}" + (f" and {more} more" if more > 0 else "")

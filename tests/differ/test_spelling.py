@@ -97,3 +97,23 @@ def test_operands_in_another_order_are_told_in_the_wanted_one(compare: Compare) 
     assert difference.left.value == "Concat of Conv 4 -> 8 'a' and Conv 4 -> 4 'b'"
     assert difference.impact == "the weights fit, but meet the features in another order"
     assert difference.change == "feed it a, then b in j"
+
+
+SLICED = HEAD + (
+    "Slice s 1 2 a b c -23300=2,1,3\nSplit t 1 2 c c1 c2\nSigmoid g 1 1 c1 e\n"
+    "Concat j 3 1 b c2 e d\nConvolution f 1 1 d out 0=2 1=1 6=14\n"
+)
+
+
+def test_the_parts_of_a_slice_are_told_apart(compare: Compare) -> None:
+    fewer = SLICED.replace("Concat j 3 1 b c2 e d", "Concat j 2 1 b e d").replace("6=14", "6=8")
+    changes = [each.change or "" for each in compare(fewer, SLICED).differences]
+    assert "take part 2 of the Slice of s out of what it is fed in j" in changes
+
+
+def test_a_part_of_one_channel_is_cut_from_the_channels(compare: Compare) -> None:
+    changes = [
+        each.change or ""
+        for each in compare(SLICED, SLICED.replace("-23300=2,1,3", "-23300=2,2,2")).differences
+    ]
+    assert "use x[:, 0:1] instead of x[:, 0:2] in s" in changes
