@@ -86,8 +86,9 @@ class Advisor:
     def _addition(self, wanted: Op, companions: tuple[Op, ...]) -> str:
         added = _in_order(wanted, companions)
         made = self._made(added)
+        fed = wanted if wanted.inputs else next((each for each in added if each.inputs), wanted)
         anchors = [
-            each if isinstance(each, str) else self._located(each) for each in self._anchors(wanted, added)
+            each if isinstance(each, str) else self._located(each) for each in self._anchors(fed, added)
         ]
         anchors = list(dict.fromkeys(anchors))
         if len(wanted.inputs) > 1 and len(anchors) > 1:

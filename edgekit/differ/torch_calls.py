@@ -75,6 +75,11 @@ def reduction(op: Op) -> str:
     return call if op.facts["coefficient"] == 1 else f"{op.facts['coefficient']:g} * {call}"
 
 
+def constant(op: Op) -> str:
+    """Return a tensor of the model's own."""
+    return f"nn.Parameter(torch.empty{(1, *op.facts['shape'])})"
+
+
 def crop(op: Op) -> str:
     """Return the slice that takes a part, where it is clear which axis is cut."""
     cuts: Sequence[tuple[int | None, ...]] = op.facts.get("cuts", ())
@@ -121,6 +126,7 @@ def _dim(axis: int) -> int:
 CALLS: Mapping[str, Callable[[Op], str]] = {
     "binary": binary,
     "concat": concat,
+    "constant": constant,
     "crop": crop,
     "matmul": other,
     "other": other,

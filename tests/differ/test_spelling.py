@@ -117,3 +117,13 @@ def test_a_part_of_one_channel_is_cut_from_the_channels(compare: Compare) -> Non
         for each in compare(SLICED, SLICED.replace("-23300=2,1,3", "-23300=2,2,2")).differences
     ]
     assert "use x[:, 0:1] instead of x[:, 0:2] in s" in changes
+
+
+def test_a_tensor_of_the_models_own_is_added_behind_what_it_meets(compare: Compare) -> None:
+    """A position embedding that the other side forgot."""
+    head = "Input x 0 1 x 0=6 1=5\nReLU r 1 1 x a\n"
+    last = "Gemm f 1 1 {} out 4=0 5=1 6=1 8=3 9=6 10=4\n"
+    embedded = head + "MemoryData m 0 1 m 0=6 1=5\nBinaryOp b 2 1 a m c\n" + last.format("c")
+    (difference,) = compare(embedded, head + last.format("a")).differences
+    assert difference.left.value == "constant 5x6 + add"
+    assert difference.change == "add nn.Parameter(torch.empty(1, 5, 6)), then x + y after r"
