@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_RESIZES = ("nearest1d", "nearest2d", "linear1d", "bilinear2d", "bicubic2d")
 RELATED: dict[str, tuple[str, ...]] = {
     "slice": ("slice", "select"),
     "reshape": ("reshape", "view", "flatten", "_unsafe_view"),
@@ -21,6 +22,8 @@ RELATED: dict[str, tuple[str, ...]] = {
         "constant_pad_nd",
         *(f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in "123"),
     ),
+    "interpolate": tuple(f"upsample_{each}" for each in _RESIZES),
+    "instancenorm1d": ("instance_norm", "native_group_norm", "native_batch_norm"),
     "mod": ("remainder", "fmod"),
     "trilu": ("triu", "tril"),
     "topk": ("topk", "sort", "argsort"),

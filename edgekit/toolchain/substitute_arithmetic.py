@@ -31,7 +31,12 @@ def _variance(
         return NotImplemented
     centred = x - x.mean(dims, keepdim=True)
     variance = centred.pow(2).mean(dims, keepdim=keepdim)
-    return variance if correction == 0 else variance * (count / (count - correction))
+    if correction == 0:
+        return variance
+    if state.dynamic:  # how many there are is another number at another size
+        many = (centred * 0.0 + 1.0).sum(dims, keepdim=keepdim)
+        return variance * (many / (many - correction))
+    return variance * (count / (count - correction))
 
 
 def _deviation(state: State, *args: Any, **kwargs: Any) -> Any:

@@ -49,6 +49,17 @@ def test_ranks_other_than_four(rank: str, route: str, tmp_path: Path) -> None:
     assert all(check.relative < 1e-4 for check in result.checks)
 
 
+class Deviation(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x / (x.std(-1, keepdim=True) + 0.1)
+
+
+def test_a_deviation_counts_what_there_is_at_each_size(tmp_path: Path) -> None:
+    inputs = [InputSpec("x", (1, 2, 9), shape2=(1, 2, 13))]
+    edgekit.export(Deviation(), tmp_path / "net", inputs=inputs)
+    assert edgekit.verify(tmp_path / "net").passed
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_batch_is_a_batch(route: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
