@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from edgekit.toolchain.substitution import Rule, Silent, State, cut, dims_of, sizes_of, untraced
+from edgekit.toolchain.substitution import Rule, Silent, State, dims_of, sizes_of, untraced
 
 
 def _variance(
@@ -43,53 +43,6 @@ def _deviation(state: State, *args: Any, **kwargs: Any) -> Any:
     """The square root of the variance."""
     variance = _variance(state, *args, **kwargs)
     return NotImplemented if variance is NotImplemented else variance.sqrt()
-
-
-def _negative_pad(
-    state: State,
-    x: torch.Tensor,
-    pad: Sequence[int],
-    mode: str = "constant",
-    value: float | None = None,
-) -> Any:
-    """Cut off what is padded by a negative number."""
-    with untraced():
-        amounts = [int(each) for each in pad]
-    if state.dynamic or min(amounts) >= 0:
-        return NotImplemented
-    for axis, left, right in _pads(x, amounts):
-        size = sizes_of(x)[axis]
-        if left < 0 or right < 0:
-            x = cut(x, axis, max(0, -left), size - max(0, -right))
-    rest = [max(0, each) for each in amounts]
-    return F.pad(x, rest, mode, value) if any(rest) else x
-
-
-def _pads(x: torch.Tensor, amounts: Sequence[int]) -> list[tuple[int, int, int]]:
-    """An axis and what is added on both of its sides, for each padded axis from the last one on."""
-    pairs = zip(amounts[::2], amounts[1::2], strict=True)
-    return [(x.dim() - 1 - number, left, right) for number, (left, right) in enumerate(pairs)]
-
-
-def _circular_pad(
-    state: State,
-    x: torch.Tensor,
-    pad: Sequence[int],
-    mode: str = "constant",
-    value: float | None = None,
-) -> Any:
-    """Concatenate the far ends: cat(x[-left:], x, x[:right]) for each padded axis."""
-    if mode != "circular":
-        return _negative_pad(state, x, pad, mode, value)
-    for axis, left, right in _pads(x, [int(each) for each in pad]):
-        size = sizes_of(x)[axis]
-        if min(left, right) < 0 or max(left, right) > size:
-            return NotImplemented
-        parts = [cut(x, axis, size - left, size)] if left else []
-        parts += [x]
-        parts += [cut(x, axis, 0, right)] if right else []
-        x = torch.cat(parts, axis) if len(parts) > 1 else x
-    return x
 
 
 def _normalize(
@@ -202,18 +155,6 @@ def _negative(state: State, x: torch.Tensor) -> Any:
     return Silent(x * -1.0) if x.is_floating_point() else NotImplemented
 
 
-def _gelu(state: State, x: torch.Tensor, *, approximate: str = "none") -> Any:
-    """Halve first: where ONNX halves last, the half is moved into the next weights, and no GELU is seen."""
-    if not state.onnx or approximate != "none":
-        return NotImplemented
-    return Silent((x * 0.5) * (1.0 + torch.erf(x / math.sqrt(2.0))))
-
-
-def _silu(state: State, x: torch.Tensor, inplace: bool = False) -> Any:
-    """X sigmoid(x), as ONNX has it: where it is a gate the two stay apart, and each has its tensor."""
-    return Silent(x * x.sigmoid()) if state.onnx and not inplace else NotImplemented
-
-
 def _type_as(state: State, x: torch.Tensor, other: torch.Tensor) -> Any:
     """Convert what is a constant at once; a tensor of that type already stays as it is."""
     if x.dtype == other.dtype:
@@ -265,7 +206,6 @@ RULES: dict[Any, tuple[str, Rule]] = {
     torch.Tensor.var: (_SPREAD, _variance),
     torch.std: (_SPREAD, _deviation),
     torch.Tensor.std: (_SPREAD, _deviation),
-    F.pad: ("wrote circular padding as a concatenation, negative padding as slices", _circular_pad),
     F.normalize: ("wrote normalize as a division by the length", _normalize),
     torch.pow: (_POWER, _power),
     torch.Tensor.pow: (_POWER, _power),
@@ -276,8 +216,6 @@ RULES: dict[Any, tuple[str, Rule]] = {
     **dict.fromkeys((*_NEGATIONS, torch.Tensor.__neg__), ("", _negative)),
     **dict.fromkeys((torch.clamp_min, torch.Tensor.clamp_min), ("", _clamp_min)),
     **dict.fromkeys((torch.clamp_max, torch.Tensor.clamp_max), ("", _clamp_max)),
-    F.gelu: ("", _gelu),
-    F.silu: ("", _silu),
     torch.Tensor.type_as: ("", _type_as),
     **dict.fromkeys((torch.amax, torch.Tensor.amax), (_EXTREME, _extreme(torch.amax))),
     **dict.fromkeys((torch.amin, torch.Tensor.amin), (_EXTREME, _extreme(torch.amin))),

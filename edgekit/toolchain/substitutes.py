@@ -25,9 +25,11 @@ from edgekit.toolchain import (
     substitute_indexing,
     substitute_masks,
     substitute_norms,
+    substitute_padding,
     substitute_resizes,
     substitute_running,
     substitute_shapes,
+    substitute_spelling,
 )
 from edgekit.toolchain.effects import writes
 from edgekit.toolchain.folding import FILLED, ComputedConstants
@@ -41,6 +43,8 @@ _TABLES = (
     substitute_shapes.RULES,
     substitute_resizes.RULES,
     substitute_norms.RULES,
+    substitute_padding.RULES,
+    substitute_spelling.RULES,
     substitute_running.RULES,
     substitute_indexing.RULES,
     substitute_attention.RULES,

@@ -235,16 +235,18 @@ class DeepStates(nn.Module):
 
 
 class Gated(nn.Module):
-    """The means of one axis after the other, and a gate of SiLU."""
+    """The means of one axis after the other, a gate of SiLU, and scores that a sum is weighted by."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.gate, self.value = nn.Conv1d(4, 8, 3), nn.Linear(18, 6), nn.Linear(18, 6)
+        self.score = nn.Linear(6, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.conv(x)
         y = y - y.mean(dim=1, keepdim=True).mean(dim=2, keepdim=True)
-        return F.silu(self.gate(y)) * self.value(y)
+        y = F.silu(self.gate(y)) * self.value(y)
+        return (y * self.score(y.tanh()).softmax(1)).sum(1)
 
 
 class SignalNorms(nn.Module):
