@@ -40,12 +40,14 @@ _UNREADABLE = [
     "fuse_qkv",
     "fuse_preceding_mul_into_conv",
     "fuse_consecutive_reduce",
+    "fuse_consecutive_mul",
 ]
 """Simplifications whose result pnnx misreads (a flattened batch before attention) or does not know.
 
-The last three leave layers that have no counterpart in the model: one layer is made of three, the half of a
-GELU goes into the weights of the convolution behind it, so that ncnn gets four layers for one activation, and
-means over one axis after the other become one that has to be taken apart again, in an unknown order.
+The last four leave layers that have no counterpart in the model: one layer is made of three, the half of a
+GELU goes into the weights of the convolution behind it, so that ncnn gets four layers for one activation,
+means over one axis after the other become one that has to be taken apart again, in an unknown order, and two
+constant factors become a third one.
 """
 _EMBEDDED_LIMIT_BYTES = 2**31 - 2**20
 
