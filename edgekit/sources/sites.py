@@ -16,6 +16,7 @@ import torch
 from edgekit.runtimes.source_path import shown_path
 
 _TORCH_FOLDER = str(Path(torch.__file__).parent)
+_TOOLCHAIN_FOLDER = str(Path(__file__).parents[1] / "toolchain")
 _CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
 
 
@@ -38,9 +39,13 @@ class Recorder:
         self._made: dict[int, tuple[torch.nn.Module, Site | None]] = {}
 
     def add(self, module: torch.nn.Module, frame: FrameType | None) -> None:
-        """Note a module whose constructor runs in or above `frame`."""
-        if id(module) not in self._made:
-            self._made[id(module)] = (module, _site(module, frame))
+        """Note a module whose constructor runs in or above `frame`, if it is one of the user's."""
+        if id(module) in self._made:
+            return
+        maker = _maker(module, frame)
+        if maker is not None and maker.f_code.co_filename.startswith(_TOOLCHAIN_FOLDER):
+            return  # the export traces a module, or takes one apart
+        self._made[id(module)] = (module, None if maker is None else _site(maker))
 
     def sites(self) -> Mapping[str, Site]:
         """Return the line to change for each module of the largest network that was built, by path.
@@ -87,15 +92,19 @@ class Recorder:
         return None if best is None else best[1]
 
 
-def _site(module: torch.nn.Module, frame: FrameType | None) -> Site | None:
-    """Return the first line outside of PyTorch and of the module's own constructors."""
+def _maker(module: torch.nn.Module, frame: FrameType | None) -> FrameType | None:
+    """Return the first frame outside of PyTorch and of the module's own constructors."""
     while frame is not None:
         code = frame.f_code
         own = code.co_name == "__init__" and frame.f_locals.get(code.co_varnames[0]) is module
         if not own and not code.co_filename.startswith(_TORCH_FOLDER):
-            return Site(shown_path(code.co_filename), frame.f_lineno, is_layer=False)
+            return frame
         frame = frame.f_back
     return None
+
+
+def _site(maker: FrameType) -> Site:
+    return Site(shown_path(maker.f_code.co_filename), maker.f_lineno, is_layer=False)
 
 
 @contextmanager

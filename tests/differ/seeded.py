@@ -217,3 +217,7 @@ class Stacked(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.steps(x)[0]
+
+
+def stacked_lstm() -> Stacked:
+    return Stacked(nn.LSTM)

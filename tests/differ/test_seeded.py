@@ -132,12 +132,14 @@ def test_both_routes_give_the_same_network(net: type[nn.Module], bundle_of: Call
 
 
 def test_a_module_that_makes_several_layers_is_changed_once(tmp_path: Path) -> None:
-    inputs = {"x": (1, 5, 8)}
+    """They are exported one by one, but are one line of the model."""
+    inputs, file = {"x": (1, 5, 8)}, Path(__file__).with_name("seeded.py")
     edgekit.export(seeded.Stacked(), tmp_path / "bundle", inputs=inputs)
-    (difference,) = edgekit.diff(
-        tmp_path / "bundle", seeded.Stacked(nn.LSTM).eval(), inputs=inputs
-    ).differences
+    (difference,) = edgekit.diff(tmp_path / "bundle", f"{file}:stacked_lstm", inputs=inputs).differences
     assert difference.count == 2
-    change = difference.change or ""
-    assert change.startswith("make it nn.GRU(8, 6, num_layers=2) in steps")
-    assert "more" not in change
+    made = "self.steps = cell(8, 6, num_layers=2, batch_first=True)"
+    line = next(number for number, text in enumerate(file.read_text("utf-8").splitlines(), 1) if made in text)
+    assert difference.right.place is not None
+    assert (difference.right.place.line or "").endswith(f"seeded.py:{line}")
+    assert (difference.change or "").startswith("make it nn.GRU(8, 6, num_layers=2) in steps (")
+    assert "more" not in (difference.change or "")
