@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 from edgekit import bundle as bundles
 from edgekit import scratch
 from edgekit.alignment import store
-from edgekit.alignment.model import LayerAlignment
 from edgekit.differ.canonical import canonicalise
 from edgekit.differ.draft import Draft
 from edgekit.differ.inputs import InputPort
@@ -149,7 +147,7 @@ def _open(
     name = str(what) if isinstance(what, (str, Path)) else type(what).__qualname__
     progress(f"exporting {name}")
     sites = _export(what, folder, inputs, route)
-    return replace(side_of(name, open_model(folder), sites), is_model=True, sites=sites)
+    return replace(side_of(name, open_model(folder)), is_model=True, sites=sites)
 
 
 def _export(
@@ -170,21 +168,16 @@ def _input_names(opened: Opened) -> set[str]:
     return {*opened.inputs, *(spec.name for spec in specs)}
 
 
-def side_of(name: str, opened: Opened, sites: Mapping[str, Site] | None = None) -> Side:
-    """Return a side for an ncnn model that is open, with what a bundle knows of its origins.
-
-    `sites` are the lines that make the modules of the model, where they are known.
-    """
+def side_of(name: str, opened: Opened) -> Side:
+    """Return a side for an ncnn model that is open, with what a bundle knows of its origins."""
     graph = opened.graph
     sources: dict[int, Source] = {}
     operations: dict[int, tuple[Source, ...]] = {}
     if opened.bundle is not None and (opened.bundle.path / bundles.ALIGNMENT_FILE).is_file():
-        layers = store.read_alignment(opened.bundle.path).layers
-        owners = _owners(opened, layers, sites or {})
-        for layer in layers:
-            operations[layer.index] = tuple(_owned(each, owners) for each in layer.operations)
+        for layer in store.read_alignment(opened.bundle.path).layers:
+            operations[layer.index] = layer.operations
             if layer.source is not None:
-                sources[layer.index] = _owned(layer.source, owners)
+                sources[layer.index] = layer.source
     names = Names(
         {index: layer.name for index, layer in enumerate(graph)},
         {index: layer.type for index, layer in enumerate(graph)},
@@ -193,27 +186,6 @@ def side_of(name: str, opened: Opened, sites: Mapping[str, Site] | None = None) 
         {index: _written(layer) for index, layer in enumerate(graph)},
     )
     return Side(name, opened, names)
-
-
-_UNROLLED = re.compile(r"(.+)\.l\d+")
-_RECURRENT = ("RNN", "GRU", "LSTM")
-
-
-def _owners(opened: Opened, layers: Sequence[LayerAlignment], sites: Mapping[str, Site]) -> dict[str, str]:
-    """Return which module of the model as it is written stands for one that the export made of it.
-
-    Recurrent layers of several are exported one by one.
-    """
-    made = {
-        layer.source.module
-        for layer in layers
-        if layer.source is not None and opened.graph.layers[layer.index].type in _RECURRENT
-    }
-    return {module: match[1] for module in made - sites.keys() if (match := _UNROLLED.fullmatch(module))}
-
-
-def _owned(source: Source, owners: Mapping[str, str]) -> Source:
-    return replace(source, module=owners.get(source.module, source.module))
 
 
 _FED = frozenset(

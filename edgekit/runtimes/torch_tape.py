@@ -261,7 +261,7 @@ class _Recorder:
     @contextmanager
     def _module_paths(self) -> Iterator[None]:
         """Keep the path of the running module on a stack; hooks leave whatever happens."""
-        names = {id(child): name for name, child in self.module.named_modules()}
+        names = _paths(self.module)
 
         def enter(module: torch.nn.Module, _: Any) -> None:
             self.modules.append(names.get(id(module), self.modules[-1] if self.modules else ""))
@@ -279,6 +279,13 @@ class _Recorder:
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def _paths(module: torch.nn.Module) -> dict[int, str]:
+    """Return the path of every module; parts that were made of one module (`made_of_one`) have its own."""
+    named = dict(module.named_modules())
+    parts = tuple(f"{name}." for name, each in named.items() if getattr(each, "made_of_one", False))
+    return {id(each): name for name, each in named.items() if not name.startswith(parts)}
 
 
 class _Operations(TorchDispatchMode):

@@ -16,6 +16,9 @@ from torch import nn
 class Unrolled(nn.Module):
     """Takes and gives what the layer did that it is made of, with the batch in front."""
 
+    made_of_one = True
+    """Its layers are no modules of the model's: a trace knows them by the path of the whole."""
+
     def __init__(self, layer: nn.RNNBase, parameters: Mapping[str, nn.Parameter | None]) -> None:
         super().__init__()
         self.batch_first = layer.batch_first
