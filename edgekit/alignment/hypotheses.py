@@ -18,18 +18,20 @@ from edgekit.alignment.scoring import trial_of
 from edgekit.alignment.state import Changes, State
 from edgekit.runtimes.trace import Array
 
+# Bounds on the work: a hypothesis costs a run of the layers around it, and the likeliest come first.
 _MOST_OUTPUTS = 16
 _MOST_INPUTS = 12
-_MOST_LAYOUTS = 6
-_STEPS_ON = 4
-_STEPS_BACK = 6
-_STEPS_UP = 2
-_LONGEST = 12
-FITS = 0.4
-"""Strain below which a layer may well stand for what it is aligned with."""
-_MOST_FIRST = 5
+_MOST_LAYOUTS = 6  # the orders of three axes, as most blobs have
+_MOST_FIRST = 5  # of two tensors at once it is the product that counts
 _MOST_SECOND = 4
-_SOME = 1 << 14
+# How far the border of a layer may lie from where it seems to be, in operations of PyTorch.
+_STEPS_ON = 4  # a convolution takes in its norm and its activation, which may be two operations
+_STEPS_BACK = 6  # the same above a branch, with views in between
+_STEPS_UP = 2  # the operation itself and one view
+_LONGEST = 12  # of a branch that was taken for its twin, in layers
+FITS = 0.4
+"""Strain below which a layer may well stand for what it is aligned with: a twin is read, or inputs cross."""
+_SOME = 1 << 14  # numbers of a tensor, by which two of them are called like
 
 
 def of_output(state: State, index: int, blob: str, seen: Observation | None) -> list[Changes]:

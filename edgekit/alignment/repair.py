@@ -22,11 +22,12 @@ from edgekit.alignment.state import Changes, State
 from edgekit.alignment.walk import settle, walk_layers
 
 _BADLY = 0.4  # strain that makes a layer doubtful; reading a twin does not
-_AHEAD = 6
+# Bounds on the work of a round: what is left over is doubted in the next one.
+_AHEAD = 6  # unaligned layers below a changed blob that may speak for or against the change
 _MOST_STOPS = 6
 _MOST_DOUBTS = 12
 _MOST_JOINT = 12
-_MOST_ROUNDS = 40
+_MOST_ROUNDS = 40  # each but the last keeps a change, so that this many faults are put right
 
 
 @dataclass(slots=True)
