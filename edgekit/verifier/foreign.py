@@ -1,18 +1,16 @@
 """A `.param/.bin` that edgekit did not make, against a PyTorch model: aligned here and now.
 
-Input and output blobs are taken in the order of their numbers (`in0`, `in1`, ...) where they have pnnx's
-names, else in file order; a leading axis of size 1 is the batch.
+Which blob is which input or output is told in `pairing`; a leading axis of size 1 is the batch.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.alignment import Alignment, Port, Sample, align, sample
+from edgekit.alignment import Ahead, Alignment, Port, Sample, align, capture, sample
 from edgekit.alignment import Artefact as AlignedArtefact
 from edgekit.bundle import MANIFEST_FILE
 from edgekit.devices import Device
@@ -20,6 +18,7 @@ from edgekit.errors import UserError, require
 from edgekit.formats import ncnn as ncnn_format
 from edgekit.graph import Graph
 from edgekit.runtimes.trace import Trace
+from edgekit.verifier.pairing import Pair, pair_inputs, pair_outputs, pairing_warnings
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +38,7 @@ class Foreign:
     alignment: Alignment
     samples: tuple[Sample, ...]
     outputs: dict[str, str]
+    warnings: tuple[str, ...]
 
 
 def is_foreign(target: str | Path) -> bool:
@@ -72,31 +72,27 @@ def align_foreign(
     from edgekit.sources.rebuild import record_probes
 
     traces = record_probes(model, weights, inputs, seed, _PROBES)
-    ins = _ports("input", _numbered(graph.input_blobs, "in"), traces[0], traces[0].inputs)
-    outs = _ports("output", _numbered(graph.output_blobs, "out"), traces[0], traces[0].outputs)
-    alignment = align(AlignedArtefact(graph, param, binary, ins, outs, device), traces)
+    pairs = pair_inputs(graph, traces[0])
+    warnings = pairing_warnings("input", pairs)
+    bare = AlignedArtefact(graph, param, binary, _ports(pairs, traces[0], traces[0].inputs), (), device)
+    ahead = Ahead(traces)
+    seen = capture(bare, ahead)
+
+    def same(blob: str, value: int) -> bool:
+        return blob in seen and bool(ahead.index.matches(seen[blob], [value]))
+
+    pairs = pair_outputs(graph, traces[0], same)
+    warnings += pairing_warnings("output", pairs)
+    artefact = replace(bare, outputs=_ports(pairs, traces[0], traces[0].outputs))
+    alignment = align(artefact, traces, ahead, seen)
     samples = (sample(graph, alignment, traces[0], "seeded input 0"),)
-    return Foreign(graph, param, binary, alignment, samples, {port.blob: port.name for port in outs})
+    outputs = {pair.blob: pair.name for pair in pairs}
+    return Foreign(graph, param, binary, alignment, samples, outputs, warnings)
 
 
-def _numbered(blobs: Sequence[str], stem: str) -> list[str]:
-    """Return pnnx's names in the order of their numbers, any others as they are."""
-    numbers = [re.fullmatch(rf"{stem}(\d+)", blob) for blob in blobs]
-    if not all(numbers):
-        return list(blobs)
-    return sorted(blobs, key=lambda blob: int(blob.removeprefix(stem)))
-
-
-def _ports(what: str, blobs: Sequence[str], trace: Trace, values: Mapping[str, int]) -> tuple[Port, ...]:
-    if len(blobs) != len(values):
-        raise UserError(
-            f"the .param has {len(blobs)} {what}s ({', '.join(blobs)}), the model {len(values)} "
-            f"({', '.join(values)})",
-            "name the model that the file was made from",
-        )
+def _ports(pairs: Iterable[Pair], trace: Trace, values: Mapping[str, int]) -> tuple[Port, ...]:
     return tuple(
-        Port(blob, name, _batch_axis(trace.values[value].shape))
-        for blob, (name, value) in zip(blobs, values.items(), strict=True)
+        Port(pair.blob, pair.name, _batch_axis(trace.values[values[pair.name]].shape)) for pair in pairs
     )
 
 

@@ -108,7 +108,13 @@ def _verify_foreign(
     stored = narrow_weights(foreign.graph)
     artefact = Artefact(foreign.graph, foreign.param, foreign.weights, device, precision, threads, stored)
     verdict = verify_artefact(
-        str(foreign.param), artefact, foreign.alignment, foreign.samples, foreign.outputs, remedies=True
+        str(foreign.param),
+        artefact,
+        foreign.alignment,
+        foreign.samples,
+        foreign.outputs,
+        foreign.warnings,
+        remedies=True,
     )
     if repro is not None:
         verdict = _write_repro(repro, verdict, artefact, foreign.alignment, foreign.samples)
