@@ -23,6 +23,7 @@ _FAR = 40
 _MOST_COMBINATIONS = 64
 _MOST_PASSES = 4
 _LONGEST_CHAIN = 256
+_BADLY = 0.4  # strain of a layer that may stand behind the wrong tensor; reading a twin does not make as much
 
 
 def walk(state: State, seen: Mapping[str, Observation]) -> list[int]:
@@ -63,6 +64,7 @@ def align_blob(state: State, index: int, blob: str, seen: Observation | None) ->
         sources = state.sources(layer)
     if not near:
         return False
+    near = indistinct(sorted([*near, *_from_rivals(state, layer, seen, near)], key=lambda match: match.error))
     ranked = sorted(near, key=lambda match: _rank(state, index, match, sources))
     best = ranked[0]
     rivals = any(
@@ -74,6 +76,8 @@ def align_blob(state: State, index: int, blob: str, seen: Observation | None) ->
         method, confidence = (Method.WEIGHTS, 0.95) if index in state.weights else (Method.TOPOLOGY, 0.9)
     state.chosen[blob] = BlobAlignment(blob, best.value, best.layout, method, confidence, best.error)
     state.alternatives[blob] = tuple(ranked)
+    if rivals and state.layer_strain(index) >= _BADLY:
+        settle(state, [blob])  # before what follows is looked for behind the wrong tensor
     return True
 
 
@@ -142,6 +146,27 @@ def same_tensor(trace: Trace, left: int, right: int) -> bool:
 
 
 # -- revising earlier choices ----------------------------------------------------------------------------
+
+
+def _from_rivals(state: State, layer: Layer, seen: Observation, known: Sequence[Match]) -> list[Match]:
+    """Return the tensors that agree too, but follow from what the inputs could as well stand for."""
+    origins = tuple(dict.fromkeys(state.origin(blob) for blob in state.anchors(layer.inputs)))
+    options = [_distinct(state, _options(state, origin)) for origin in origins]
+    found = {match.value: match for match in known}
+    for combination in itertools.islice(itertools.product(*options), 1, _MOST_COMBINATIONS):
+        changes = dict(zip(origins, combination, strict=True))
+        for match in matches(state, layer, seen, state.sources(layer, changes), far=False):
+            found.setdefault(match.value, match)
+    return list(found.values())[len(known) :]
+
+
+def _distinct(state: State, options: Sequence[Match]) -> list[Match]:
+    """Leave out the options that are views of one before them: what follows from those is the same."""
+    kept: list[Match] = []
+    for option in options:
+        if not any(same_tensor(state.trace, option.value, each.value) for each in kept):
+            kept.append(option)
+    return kept
 
 
 def _from_other_inputs(state: State, index: int, seen: Observation) -> tuple[Changes, list[Match]]:

@@ -32,8 +32,11 @@ E_c of a softmax p of x      is at least u/2 max p_i (|x_i| (1 - p_i) + sum_{j !
 max(2^-24, min(2^-14, max|y|))  fp16 fades out: its subnormal numbers are steps of 2^-24, and ncnn's scalar
                              conversion (`float32_to_float16`, which takes what is left of a row when the
                              vectors are through) makes everything below the smallest normal number zero.
+2^-126                       float32 and bf16 fade out there: ncnn flushes subnormal numbers to zero, and its
+                             exponential goes no lower than e^-88.4, which is one of them.
 
-Layers that only move numbers, ReLU and clip are exact: their floor is 0.
+Layers that only move numbers, ReLU and clip are exact: their floor is 0, or all that they hold where that is
+subnormal.
 
 Half precision multiplies the unit of rounding: u = 2^-11 (fp16, 10 bits after the leading one) or 2^-8
 (bf16). E_c is linear in u to first order, so the same measured value serves every precision. Weights that the
@@ -54,10 +57,10 @@ Array = npt.NDArray[Any]
 UNITS = {"fp32": 2.0**-24, "fp16": 2.0**-11, "fp16-storage": 2.0**-11, "bf16": 2.0**-8}
 """Unit of rounding (half the spacing of numbers near 1) of each precision."""
 
-SMALLEST = {"fp32": 0.0, "fp16": 2.0**-14, "fp16-storage": 2.0**-14, "bf16": 0.0}
-"""The smallest normal number of a half precision that fades out above float32: what is below may become 0."""
+SMALLEST = {"fp32": 2.0**-126, "fp16": 2.0**-14, "fp16-storage": 2.0**-14, "bf16": 2.0**-126}
+"""The smallest normal number of a precision: what is below may become 0."""
 
-STEP = {"fp32": 0.0, "fp16": 2.0**-24, "fp16-storage": 2.0**-24, "bf16": 0.0}
+STEP = {"fp32": 2.0**-126, "fp16": 2.0**-24, "fp16-storage": 2.0**-24, "bf16": 2.0**-126}
 """Distance between the numbers below `SMALLEST`, where they are kept."""
 
 SUMS_IN_FP16 = "fp16"
@@ -106,7 +109,7 @@ def floor(noise: Noise, precision: str = "fp32", sums: Sums | None = None) -> fl
     `sums` says how an element comes about. Of the model as a whole its `weights` are the narrowest of all.
     """
     if noise.exact and precision == "fp32":
-        return 0.0
+        return noise.peak if noise.peak < SMALLEST[precision] else 0.0
     u32, u = UNITS["fp32"], UNITS[precision]
     if noise.exact:
         return max(u * noise.peak, _faded(noise, precision))

@@ -114,3 +114,23 @@ class Repeated(nn.Module):
         for block in self.blocks:
             x = x + block(x)
         return x
+
+
+class DeadParts(nn.Module):
+    """Parts of what an activation lets through, cut up and put together again; x is 1x4x8x8.
+
+    With a bias far below zero every part is the same: nothing.
+    """
+
+    def __init__(self, bias: float) -> None:
+        super().__init__()
+        self.conv = _conv(4, 4, 1)
+        nn.init.constant_(self.conv.bias, bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        first, rest = y[:, :1], F.relu(y[:, 1:])
+        kept, doubled, dropped = rest[:, :1], rest[:, 1] * 2.0, rest[:, 2:]
+        total = torch.cat([kept, doubled.unsqueeze(1), dropped], 1)
+        last = total[:, 2:] + torch.sigmoid(first)
+        return torch.tanh(torch.cat([first, kept, doubled.unsqueeze(1), last], 1))

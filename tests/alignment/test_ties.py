@@ -13,6 +13,7 @@ from torch import nn
 
 import edgekit
 from edgekit.alignment import Alignment, store
+from edgekit.alignment.families import is_view
 from edgekit.devices import LocalDevice
 from edgekit.formats import ncnn
 from edgekit.graph import Graph
@@ -21,6 +22,7 @@ from edgekit.sources.inputs import InputSpec
 from edgekit.verifier.foreign import align_foreign
 from tests.alignment.nets import (
     DeadBranches,
+    DeadParts,
     Repeated,
     Residuals,
     TwinBranches,
@@ -94,6 +96,25 @@ def test_behind_dead_activations_every_layer_keeps_its_branch(exported: Exported
     for name, module in origin.items():
         if module.startswith("after_"):
             assert origin[above(graph, name)] == module.removeprefix("after_")
+
+
+def test_parts_of_nothing_are_told_apart_as_those_of_something(tmp_path: Path) -> None:
+    """What a layer stands for is no matter of the numbers: the same net, once alive and once dead."""
+    computed = {}
+    for name, bias in (("alive", 0.5), ("dead", -100.0)):
+        torch.manual_seed(3)
+        edgekit.export(DeadParts(bias).eval(), tmp_path / name, inputs={"x": (1, 4, 8, 8)})
+        _, alignment = opened(tmp_path / name)
+        assert alignment.coverage == 1.0
+        computed[name] = {
+            layer.name: [
+                (node, source.line)
+                for node, source in zip(layer.segment, layer.operations, strict=True)
+                if not is_view(source.op)
+            ]
+            for layer in alignment.layers
+        }
+    assert computed["dead"] == computed["alive"]
 
 
 def test_blocks_that_add_nothing_stay_in_order(exported: Exported) -> None:

@@ -37,6 +37,13 @@ def test_what_only_moves_numbers_has_no_floor_in_float32() -> None:
     assert floor(exact, "bf16") == pytest.approx(3.0 * UNITS["bf16"]), "stored once, rounded once"
 
 
+def test_below_the_smallest_normal_number_nothing_is_an_error() -> None:
+    """ncnn flushes subnormal numbers, and its exponential stops at one."""
+    assert floor(Noise(0.0, 0.0, 1e-44)) == SMALLEST["fp32"]
+    assert floor(Noise(0.0, 0.0, 1e-44, exact=True)) == 1e-44
+    assert SMALLEST["fp32"] == np.finfo(np.float32).tiny
+
+
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("precision", ["fp16", "fp16-storage"])
 def test_numbers_too_small_for_fp16_may_be_lost_and_no_more(precision: str, exact: bool) -> None:
