@@ -9,8 +9,10 @@ E_t   max|f32(x) - f64(x)|   how far PyTorch's own float32 is from float64 on th
 u max|y|                     half a unit in the last place of the largest result: E_t can be 0 by luck.
 E_c   max|f64(x(1 ± u)) - f64(x)|  what rounding the inputs and weights once does: the conditioning. A layer
                              that subtracts large numbers (a norm over nearly constant input) amplifies
-                             every earlier rounding by this, whoever did it. CONDITIONING allows for BN
-                             folding, which rounds each weight and bias once or twice more.
+                             every earlier rounding by this, whoever did it. What a function holds on the way
+                             to a smaller result is rounded too: the 1 in exp(x) - 1 and in log(1 + exp(x)),
+                             x in a Mish or GELU far below zero. CONDITIONING allows for BN folding, which
+                             rounds each weight and bias once or twice more.
 E_c of a softmax p of x      is at least u/2 max p_i (|x_i| (1 - p_i) + sum_{j != i} p_j |x_j|), half of what
                              the worst rounding of x does to it. Where logits are large, few rows move at all,
                              and one draw of E_c may miss them.

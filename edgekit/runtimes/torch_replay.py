@@ -132,7 +132,10 @@ class TorchReplay:
         args = [fetch(item) for item in call.args]
         kwargs = {name: fetch(item) for name, item in call.kwargs.items()}
         special = _SPECIAL.get(call.func) if wide else None
+        held = None if generator is None else _held(call.func, args)
         result = special(*args, **kwargs) if special else call.func(*args, **kwargs)
+        if held is not None:
+            result = result + (held - _moved(held, generator, wide))
         leaves = [result] if isinstance(result, torch.Tensor) else pytree.tree_leaves(result)
         for key, leaf in zip(call.outputs, leaves, strict=True):
             if (
@@ -157,12 +160,26 @@ def _moved(tensor: torch.Tensor, generator: torch.Generator | None, wide: bool) 
     """Return a copy of a floating tensor, widened and jittered on request."""
     if not tensor.is_floating_point():
         return tensor
-    copy = tensor.to(torch.float64) if wide else tensor.clone()
+    copy = tensor.to(torch.float64, copy=True) if wide else tensor.clone()
     if generator is None:
         return copy
     signs = torch.randint(0, 2, copy.shape, generator=generator, dtype=torch.int8).to(copy.dtype)
     step = JITTER if wide else NARROW_JITTER
     return copy.mul_(signs.mul_(2 * step).add_(1 - step))
+
+
+def _held(func: Any, args: Sequence[Any]) -> torch.Tensor | None:
+    """The largest number that a function holds on the way, where its result may be far smaller.
+
+    exp(x) - 1, log(1 + exp(x)) and x(1 + tanh(...)) round that 1, however little is left of it.
+    """
+    packet = getattr(_aten, func._schema.name.partition("::")[2].rstrip("_"), None)
+    if packet == _aten.elu:
+        alpha, scale = (*args[1:3], 1.0, 1.0)[:2]
+        return torch.full_like(args[0], alpha * scale)
+    if packet == _aten.softplus:
+        return torch.ones_like(args[0])
+    return args[0].abs() if packet in (_aten.mish, _aten.gelu) else None
 
 
 def _convolution(

@@ -63,8 +63,9 @@ class Replay(Protocol):
         """Return the values of `targets` when `nodes` run on the `given` values.
 
         With `jitter`, a seed, every given value and every constant is multiplied element by element by
-        1 + d or 1 - d at random: what the rounding of its inputs does to a result. d is `JITTER` in float64
-        and `NARROW_JITTER` with `wide` off, where it has to stand out of the rounding of float32 itself.
+        1 + d or 1 - d at random: what the rounding of its inputs does to a result. So is what a function
+        holds on the way where less is left of it (the 1 in exp(x) - 1). d is `JITTER` in float64 and
+        `NARROW_JITTER` with `wide` off, where it has to stand out of the rounding of float32 itself.
         """
         ...
 

@@ -1,0 +1,64 @@
+"""Activations that let next to nothing through: what is left of the numbers is mostly rounding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import edgekit
+from edgekit.runtimes.torch_tape import record
+from edgekit.runtimes.trace import NARROW_JITTER
+
+
+class DeadSmoothly(nn.Module):
+    """ELU of next to nothing; Mish, Softplus and GELU far below zero; x is 1x4x6x6."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small, self.low = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.Conv2d(4, 4, 1)
+        nn.init.normal_(self.small.weight, std=1e-5)
+        nn.init.constant_(self.low.bias, -10.0)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        low = self.low(x)
+        low = low - low.abs().mean(1, keepdim=True) * 0.1
+        return F.elu(self.small(x)), F.mish(low), F.softplus(low), F.gelu(low * 0.4)
+
+
+def test_ncnn_may_round_the_one_that_it_adds_to_an_exponential(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    edgekit.export(DeadSmoothly().eval(), tmp_path / "bundle", inputs={"x": (1, 4, 6, 6)})
+    report = edgekit.verify(tmp_path / "bundle")
+    assert report.passed
+    assert report.compared == len(report.layers)
+
+
+@pytest.mark.parametrize(
+    ("function", "held"),
+    [(F.elu, 1.0), (F.selu, 1.7580993), (F.softplus, 1.0), (F.mish, 9.0), (F.gelu, 9.0), (F.silu, 0.0)],
+)
+def test_a_jitter_moves_what_a_function_holds_on_the_way(function: object, held: float) -> None:
+    x = torch.full((1, 2, 3), -9.0)
+    trace = record(Applied(function), {"x": x})
+    (result,) = trace.outputs.values()
+    assert trace.replay is not None
+    nodes, given = range(len(trace.nodes)), {trace.inputs["x"]: x.numpy()}
+    for wide, step in ((True, 2.0**-24), (False, NARROW_JITTER)):
+        plain = trace.replay.run(nodes, given, [result], None, wide=wide)[result]
+        moved = trace.replay.run(nodes, given, [result], 1, wide=wide)[result]
+        assert abs(moved - plain).max() == pytest.approx(held * step, rel=0.2, abs=0.01 * step)
+
+
+class Applied(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: object) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)  # type: ignore[operator, no-any-return]
