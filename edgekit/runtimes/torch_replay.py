@@ -136,6 +136,8 @@ class TorchReplay:
         result = special(*args, **kwargs) if special else call.func(*args, **kwargs)
         if held is not None:
             result = result + (held - _moved(held, generator, wide))
+        elif generator is not None and (held := _held_by_norm(call.func, args, result)) is not None:
+            result = (result[0] + (held - _moved(held, generator, wide)), *result[1:])
         leaves = [result] if isinstance(result, torch.Tensor) else pytree.tree_leaves(result)
         for key, leaf in zip(call.outputs, leaves, strict=True):
             if (
@@ -153,6 +155,7 @@ def refs_in(item: Any) -> Iterator[int]:
             yield from refs_in(each)
 
 
+_NORMS = frozenset("native_layer_norm native_group_norm native_batch_norm _native_batch_norm_legit".split())
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -171,15 +174,41 @@ def _moved(tensor: torch.Tensor, generator: torch.Generator | None, wide: bool) 
 def _held(func: Any, args: Sequence[Any]) -> torch.Tensor | None:
     """The largest number that a function holds on the way, where its result may be far smaller.
 
-    exp(x) - 1, log(1 + exp(x)) and x(1 + tanh(...)) round that 1, however little is left of it.
+    exp(x) - 1, log(1 + exp(x)), x(1 + tanh(...)) and 2 / (1 + exp(-2x)) - 1 round that 1, however little is
+    left of it.
     """
-    packet = getattr(_aten, func._schema.name.partition("::")[2].rstrip("_"), None)
-    if packet == _aten.elu:
+    name = _name(func)
+    if name == "elu":
         alpha, scale = (*args[1:3], 1.0, 1.0)[:2]
         return torch.full_like(args[0], alpha * scale)
-    if packet == _aten.softplus:
+    if name in ("softplus", "tanh"):
         return torch.ones_like(args[0])
-    return args[0].abs() if packet in (_aten.mish, _aten.gelu) else None
+    return args[0].abs() if name in ("mish", "gelu") else None
+
+
+def _held_by_norm(func: Any, args: Sequence[Any], result: Any) -> torch.Tensor | None:
+    """The same of a norm x a - mean a: where a row is nearly constant the two are large, and cancel.
+
+    `result` is what it gave: of the shape of its input, and mean and a of each row.
+    """
+    name = _name(func)
+    if name not in _NORMS or result[1].numel() == 0:
+        return None
+    given: torch.Tensor = args[0]
+    shifts: torch.Tensor = (result[1] * result[2]).abs()
+    if name == "native_layer_norm":
+        return shifts.expand_as(given) * (1.0 if args[2] is None else args[2].abs())
+    weight: torch.Tensor | None = args[1]
+    if name == "native_group_norm":
+        shifts = shifts.repeat_interleave(given.shape[1] // args[6], 1)
+    row = (-1, given.shape[1], *[1] * (given.dim() - 2))  # (n or 1, c, 1, ...)
+    return shifts.view(row).expand_as(given) * (1.0 if weight is None else weight.abs().view(row))
+
+
+def _name(func: Any) -> str:
+    """`aten::elu_` -> `elu`."""
+    name: str = func._schema.name.partition("::")[2]
+    return name.rstrip("_")
 
 
 def _convolution(

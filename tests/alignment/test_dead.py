@@ -15,7 +15,7 @@ from edgekit.runtimes.trace import NARROW_JITTER
 
 
 class DeadSmoothly(nn.Module):
-    """ELU of next to nothing; Mish, Softplus and GELU far below zero; x is 1x4x6x6."""
+    """ELU and tanh of next to nothing; Mish, Softplus and GELU far below zero; x is 1x4x6x6."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,35 @@ class DeadSmoothly(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         low = self.low(x)
         low = low - low.abs().mean(1, keepdim=True) * 0.1
-        return F.elu(self.small(x)), F.mish(low), F.softplus(low), F.gelu(low * 0.4)
+        return (
+            F.elu(self.small(x)),
+            torch.tanh(self.small(x)),
+            F.mish(low),
+            F.softplus(low),
+            F.gelu(low * 0.4),
+        )
+
+
+class ConstantRows(nn.Module):
+    """Norms over rows of one number each, and over rows of one number; x is 1x4x6x6."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.norm, self.one = nn.Conv2d(4, 4, 1), nn.LayerNorm(6), nn.LayerNorm(1)
+        self.groups = nn.GroupNorm(4, 4)
+        nn.init.zeros_(self.flat.weight)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        flat, mean = self.flat(x) + 3.3, x.mean(3, keepdim=True) + 2.0
+        return self.norm(flat), self.groups(flat), self.one(mean)
+
+
+def test_a_norm_of_constant_rows_is_no_fault(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    edgekit.export(ConstantRows().eval(), tmp_path / "bundle", inputs={"x": (1, 4, 6, 6)})
+    report = edgekit.verify(tmp_path / "bundle")
+    assert report.passed
+    assert report.compared == len(report.layers)
 
 
 def test_ncnn_may_round_the_one_that_it_adds_to_an_exponential(tmp_path: Path) -> None:
@@ -39,7 +67,15 @@ def test_ncnn_may_round_the_one_that_it_adds_to_an_exponential(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("function", "held"),
-    [(F.elu, 1.0), (F.selu, 1.7580993), (F.softplus, 1.0), (F.mish, 9.0), (F.gelu, 9.0), (F.silu, 0.0)],
+    [
+        (F.elu, 1.0),
+        (F.selu, 1.7580993),
+        (F.softplus, 1.0),
+        (F.mish, 9.0),
+        (F.gelu, 9.0),
+        (torch.tanh, 1.0),
+        (F.silu, 0.0),
+    ],
 )
 def test_a_jitter_moves_what_a_function_holds_on_the_way(function: object, held: float) -> None:
     x = torch.full((1, 2, 3), -9.0)
