@@ -65,7 +65,7 @@ _ATTENTION = (
     | _ARITHMETIC
     | frozenset(
         "softmax _softmax _safe_softmax Softmax where masked_fill cat split scaled_dot_product_attention "
-        "_scaled_dot_product_attention_math chunk Concat Split Where ones zeros full tril".split()
+        "Gather _scaled_dot_product_attention_math chunk Concat Split Where ones zeros full tril".split()
     )
 )
 _RESIZES = frozenset(

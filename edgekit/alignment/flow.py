@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from edgekit.alignment import families
+from edgekit.alignment.kinds import short
 from edgekit.runtimes.trace import Array, Node, Trace
 
 _NEAR = 10
@@ -223,12 +224,18 @@ def _find_twins(trace: Trace) -> dict[int, int]:
     return first
 
 
-_NEUTRAL = {"aten.add": 0.0, "aten.sub": 0.0, "aten.mul": 1.0, "aten.div": 1.0}
+_NEUTRAL = {"add": 0.0, "sub": 0.0, "mul": 1.0, "div": 1.0, "Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
 
 
 def _does_nothing(trace: Trace, node: Node) -> bool:
-    """Whether a node adds 0 or multiplies by 1: `total = 0` before a loop that adds to it."""
-    if node.op not in _NEUTRAL or len(node.inputs) != 1 or node.numbers[:1] != (_NEUTRAL[node.op],):
+    """Whether a node adds 0 or multiplies by 1: `total = 0` before a loop that adds to it, a scale of 1."""
+    neutral = _NEUTRAL.get(short(node.op))
+    if neutral is None or not node.inputs or node.inputs[0] not in trace.live:
+        return False
+    others = [trace.values[value] for value in node.inputs[1:]]
+    if any(value in trace.live for value in node.inputs[1:]):
+        return False
+    if node.numbers[:1] != (neutral,) if not others else any(np.any(other != neutral) for other in others):
         return False
     return _equal(trace.values[node.inputs[0]], trace.values[node.outputs[0]])
 

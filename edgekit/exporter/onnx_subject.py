@@ -13,17 +13,13 @@ from edgekit.exporter.remedies import for_op
 from edgekit.exporter.result import ExportError, Finding, FindingKind, OutputCheck
 from edgekit.exporter.routes import STEM, Pending, check_names
 from edgekit.exporter.subject import Reference, difference_findings
-from edgekit.runtimes.onnx_trace import OnnxRuntime
+from edgekit.runtimes.onnx_trace import RANDOM, OnnxRuntime
 from edgekit.runtimes.trace import Array, Source, Trace
 from edgekit.sources.adapter import OutputTree
 from edgekit.sources.inputs import InputSpec
 from edgekit.sources.onnx_file import OnnxSource
 from edgekit.toolchain.onnx_export import OnnxExportError, simplify
 from edgekit.toolchain.pnnx import InputShape, PnnxProcess
-
-_RANDOM = frozenset(
-    "RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial".split()
-)
 
 
 class OnnxSubject:
@@ -102,7 +98,7 @@ class OnnxSubject:
 
 
 def _random(trace: Trace) -> list[Finding]:
-    ops = sorted({node.op for node in trace.nodes if node.op.removeprefix("onnx.") in _RANDOM})
+    ops = sorted({node.op for node in trace.nodes if node.op.removeprefix("onnx.") in RANDOM})
     return [
         Finding(FindingKind.RANDOM, f"the model draws random numbers ({op})", for_op(op, None, "onnx"))
         for op in ops

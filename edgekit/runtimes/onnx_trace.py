@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from edgekit.errors import FormatError, UserError, require
+from edgekit.runtimes.onnx_replay import OnnxReplay
 from edgekit.runtimes.trace import Array, Node, Source, Trace
 
 Model = Any
 """An `onnx.ModelProto`."""
+
+RANDOM = frozenset(
+    "RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial".split()
+)
+"""Operators that draw numbers."""
+
+_SIZES = frozenset({"Shape", "Size"})
 
 
 def load_model(path: Path) -> Model:
@@ -90,22 +98,35 @@ class OnnxRuntime:
 def _trace(runtime: OnnxRuntime, tensors: Mapping[str, Array]) -> Trace:
     ids = {name: number for number, name in enumerate(tensors)}
     nodes: list[Node] = []
+    protos = []
     constants = {ids[name]: name for name in runtime.constants}
     for node in runtime.model.graph.node:
         made = tuple(ids[name] for name in node.output if name in ids)
-        if node.op_type == "Constant":
+        read = tuple(ids[name] for name in node.input if name in ids)
+        if _is_fixed(node, read, constants):
             constants.update((value, "") for value in made)
             continue
-        read = tuple(ids[name] for name in node.input if name in ids)
         source = Source(_module(node.name), f"onnx.{node.op_type}")
         nodes.append(Node(len(nodes), f"onnx.{node.op_type}", read, made, source))
+        protos.append(node)
+    values = {ids[name]: np.asarray(array) for name, array in tensors.items()}
     return Trace(
         nodes=tuple(nodes),
         inputs={name: ids[name] for name in runtime.inputs},
         outputs={name: ids[name] for name in runtime.outputs},
         constants=constants,
-        values={ids[name]: np.asarray(array) for name, array in tensors.items()},
+        values=values,
+        replay=OnnxReplay(runtime.model, protos, ids, values),
     )
+
+
+def _is_fixed(node: Any, read: Sequence[int], constants: Mapping[int, str]) -> bool:
+    """Whether a node gives what no number of the inputs changes: sizes, and what is computed of constants."""
+    if node.op_type in RANDOM or any(attribute.HasField("g") for attribute in node.attribute):
+        return False
+    if node.op_type == "Constant" or node.op_type in _SIZES:
+        return True
+    return bool(read) and all(value in constants for value in read)
 
 
 def _module(name: str) -> str:
