@@ -14,11 +14,11 @@ from edgekit.alignment import families
 from edgekit.alignment.ahead import Ahead
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.kinds import short
-from edgekit.alignment.layout import Layout, mat_layout
+from edgekit.alignment.layout import mat_layout
 from edgekit.alignment.matching import Observation
 from edgekit.alignment.model import Alignment, BlobAlignment, LayerAlignment, Method
 from edgekit.alignment.multiples import align_multiples
-from edgekit.alignment.observe import HIGHEST_RANK, Artefact, Observer, Port, Probe, blobs_of
+from edgekit.alignment.observe import Artefact, Observer, Port, Probe, blobs_of
 from edgekit.alignment.repair import repair
 from edgekit.alignment.state import State
 from edgekit.alignment.undecided import give_up_undecided
@@ -94,19 +94,9 @@ def _output(state: State, port: Port, seen: Observation | None) -> BlobAlignment
         if seen is None or seen.arrays[0].size != state.trace.values[value].size
         else state.index.match(seen, value)
     )
-    if match is not None and not _is_regrouped(state.trace.values[value].shape, match.layout):
+    if match is not None and not match.layout.regroups(state.trace.values[value].shape):
         return BlobAlignment(port.blob, value, match.layout, Method.OUTPUT, 1.0, match.error)
     return _port(state.trace, port, value, Method.OUTPUT)
-
-
-def _is_regrouped(shape: tuple[int, ...], layout: Layout) -> bool:
-    """Whether a layout has other axes than a tensor of this shape, though a blob could hold its own.
-
-    An output whose two sizes were exchanged has the numbers in their order, and is wrong all the same.
-    """
-    order = layout.permute or range(len(shape))
-    sizes = tuple(shape[axis] for axis in order if shape[axis] > 1)
-    return len(sizes) <= HIGHEST_RANK and sizes != layout.sizes
 
 
 def _port(trace: Trace, port: Port, value: int, method: Method = Method.INPUT) -> BlobAlignment:

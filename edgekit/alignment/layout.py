@@ -16,6 +16,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+HIGHEST_RANK = 4
+"""What a Mat holds besides its batch: a tensor of higher rank cannot be injected."""
+
 _MOST_AXES = 5  # 120 permutations
 
 
@@ -46,6 +49,15 @@ class Layout:
     def sizes(self) -> tuple[int, ...]:
         """The shape without axes of one element, which ncnn adds and drops freely."""
         return tuple(size for size in self.shape if size > 1)
+
+    def regroups(self, shape: Sequence[int]) -> bool:
+        """Whether a blob has other axes than a tensor of this shape, though it could hold the tensor's own.
+
+        A tensor whose two sizes were exchanged has its numbers in their order, and is wrong all the same.
+        """
+        order = self.permute or range(len(shape))
+        sizes = tuple(shape[axis] for axis in order if shape[axis] > 1)
+        return len(sizes) <= HIGHEST_RANK and sizes != self.sizes
 
 
 def permutations(shape: Sequence[int]) -> Iterator[tuple[int, ...]]:

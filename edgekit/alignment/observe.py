@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.alignment.layout import Layout, contiguous
+from edgekit.alignment.layout import HIGHEST_RANK, Layout, contiguous
 from edgekit.alignment.matching import Observation, observations
 from edgekit.devices import Device, Reply
 from edgekit.graph import Graph
@@ -38,10 +38,6 @@ class Artefact:
 
 Injection = Mapping[str, tuple[int, Layout]]
 """Blob -> (trace value, layout) whose numbers stand in for what ncnn computed."""
-
-
-HIGHEST_RANK = 4
-"""What a Mat holds besides its batch: a tensor of higher rank cannot be injected."""
 
 
 @dataclass(frozen=True, slots=True)

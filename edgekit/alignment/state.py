@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from edgekit.alignment import families, kinds
+from edgekit.alignment import families, kinds, parts
 from edgekit.alignment.flow import Flow
 from edgekit.alignment.layout import Layout
 from edgekit.alignment.matching import Index, Match
@@ -17,7 +17,9 @@ UNCUT = 6.0
 """Strain of a layer whose tensor does not follow from its inputs' tensors: an input is lost or another's."""
 _LEAKS = 1.0  # it would follow if the layer also read a blob that no layer reads
 _UNUSED = 1.0  # an input that the operations do not need
+_ANOTHER = 0.125  # the same of a constant: the operations need none, or read another of the same numbers
 _CROSSED = 0.125  # the inputs come in another order than PyTorch's operation takes them
+_ELSEWHERE = 0.25  # an output of a layer that cuts up stands for another of the parts than its own
 _BORROWED = 0.25  # a twin of the input is read: right numbers, perhaps another branch
 
 Changes = Mapping[str, Match]
@@ -143,8 +145,8 @@ class State:
             layer, self.trace, cut.nodes, self.weights.get(index, frozenset()), fails=fails
         )
         if len(sources) > 1 and not leaks and not families.takes_shapes(layer):
-            live = [source for source in sources if source in self.trace.live]
-            cost += _UNUSED * sum(source not in cut.used for source in live)
+            spare = [source for source in sources if source not in cut.used]
+            cost += sum(_UNUSED if source in self.trace.live else _ANOTHER for source in spare)
         if len(anchors) > 1 and cut.nodes and not leaks:
             read = self.flow.operands(cut.nodes, sources)
             in_order = [self.value(blob, changes) for blob in anchors]
@@ -165,6 +167,9 @@ class State:
         if layer.type in ("Input", "Split"):
             return 0.0
         total = 0.0
+        if len(layer.outputs) > 1 and all(blob in self.chosen for blob in layer.outputs):
+            values = [self.value(blob, changes) for blob in layer.outputs]
+            total += _ELSEWHERE * parts.misplaced(layer, self.trace, values)
         for blob in layer.outputs:
             if blob in self.chosen:
                 value, layout = self.entry(blob, changes)

@@ -111,8 +111,8 @@ def layer_is_aligned_above(state: State, layer: Layer) -> bool:
 
 def _rank(
     state: State, index: int, match: Match, sources: Sequence[int]
-) -> tuple[float, bool, bool, bool, int]:
-    """Smaller is better: the best fit, no view, not the input itself, as it lies, then the first.
+) -> tuple[float, bool, bool, bool, bool, int]:
+    """Smaller is better: the best fit, no view, not the input itself, as it lies, in its sizes, the first.
 
     View layers want the last view, and convolution-like layers the last operation: a converter folds a
     BatchNorm into the layer before it.
@@ -127,6 +127,7 @@ def _rank(
         view != view_layer,
         match.value in sources and not view_layer,
         not match.layout.is_identity,
+        match.layout.regroups(trace.values[match.value].shape),
         -order if view_layer or families.is_weighted(layer) else order,
     )
 

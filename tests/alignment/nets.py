@@ -134,3 +134,24 @@ class DeadParts(nn.Module):
         total = torch.cat([kept, doubled.unsqueeze(1), dropped], 1)
         last = total[:, 2:] + torch.sigmoid(first)
         return torch.tanh(torch.cat([first, kept, doubled.unsqueeze(1), last], 1))
+
+
+class DeadOrAlive(nn.Module):
+    """Parts, views and constants that are all zero unless it is `alive`; x is 1x4x8x8."""
+
+    def __init__(self, *, alive: bool = False) -> None:
+        super().__init__()
+        self.conv, self.norm = _conv(4, 6, 1), nn.InstanceNorm2d(6, affine=True)
+        self.scale = nn.Parameter(torch.rand(6, 1, 1))
+        nn.init.uniform_(self.norm.weight)
+        if not alive:
+            nn.init.constant_(self.conv.bias, -100.0)  # type: ignore[arg-type]
+            for constant in (self.norm.weight, self.scale):
+                nn.init.zeros_(constant)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        y = F.relu(self.conv(x))
+        a, b, c = y.chunk(3, 1)
+        rest, first = y[:, 3:], y[:, :3]
+        z = torch.cat([c * b, a, rest * torch.sigmoid(first)], 1)
+        return z, self.norm(y) * self.scale, y.flatten(2).transpose(1, 2)

@@ -22,6 +22,7 @@ from edgekit.sources.inputs import InputSpec
 from edgekit.verifier.foreign import align_foreign
 from tests.alignment.nets import (
     DeadBranches,
+    DeadOrAlive,
     DeadParts,
     Repeated,
     Residuals,
@@ -213,3 +214,20 @@ def test_what_nothing_decides_is_left_open_with_its_reason(exported: Exported, t
     assert report.passed
     assert report.compared == len(graph.layers) - 2
     assert {entry.name for entry in report.unmatched} == {layer.name for layer in unresolved}
+
+
+@pytest.mark.parametrize("route", ["pnnx", "onnx"])
+def test_dead_or_alive_a_net_is_aligned_alike(tmp_path: Path, route: str) -> None:
+    """Its numbers tell all tensors apart while it is alive: that is the truth for the dead one."""
+    found = []
+    for alive in (True, False):
+        torch.manual_seed(3)
+        path = tmp_path / str(alive)
+        edgekit.export(DeadOrAlive(alive=alive).eval(), path, inputs={"x": (1, 4, 8, 8)}, route=route)
+        graph, alignment = opened(path)
+        values = [[alignment.blobs[blob].value for blob in layer.outputs] for layer in alignment.layers]
+        found.append((graph.layers, values, [layer.source for layer in alignment.layers]))
+        assert alignment.coverage == 1.0
+    (alive_layers, *truth), (dead_layers, *dead) = found
+    assert [layer.name for layer in dead_layers] == [layer.name for layer in alive_layers]
+    assert dead == truth
