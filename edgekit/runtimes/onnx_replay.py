@@ -1,9 +1,4 @@
-"""Run pieces of an ONNX model again, node by node, in float64 where that can be had.
-
-onnxruntime has float64 kernels for most operators, and onnx's own reference implementation for others; a
-convolution is computed in float32 even then, as it was recorded: what its own rounding does to it is bounded
-by what moving its inputs and weights does.
-"""
+"""Run pieces of an ONNX model again, node by node, in float64 where that can be had (`onnx_kernels`)."""
 
 from __future__ import annotations
 
@@ -13,19 +8,11 @@ from typing import Any
 import numpy as np
 
 from edgekit.errors import require
+from edgekit.runtimes.onnx_kernels import Run, kernel
 from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Measured
-
-_BY_REFERENCE = frozenset(
-    "HardSigmoid HardSwish InstanceNormalization GroupNormalization GlobalAveragePool Erf Elu Selu Celu "
-    "Softplus Softsign Mean Gelu Mish ThresholdedRelu".split()
-)
-"""Operators without a float64 kernel whose reference implementation is a few numpy calls on whole arrays."""
 
 _TAKES_NUMBERS = frozenset({"Resize", "Upsample"})
 """Operators whose further inputs are scales: parameters, not numbers that were rounded."""
-
-Run = Callable[[Sequence[Array | None]], Sequence[Array]]
-"""The inputs of a node, None for one that is left out, to its outputs."""
 
 
 class OnnxReplay:
@@ -121,8 +108,7 @@ class OnnxReplay:
         """What runs a node; None when nothing does."""
         key = (index, wide)
         if key not in self._runs:
-            maker = _by_reference if wide and self._protos[index].op_type in _BY_REFERENCE else _by_runtime
-            self._runs[key] = maker(self._alone(index, wide), self._protos[index])
+            self._runs[key] = kernel(self._alone(index, wide), self._protos[index], wide=wide)
         return self._runs[key]
 
     def _alone(self, index: int, wide: bool) -> Any:
@@ -141,44 +127,6 @@ class OnnxReplay:
         alone.ir_version = self._model.ir_version
         alone.functions.extend(self._model.functions)
         return alone
-
-
-def _by_runtime(model: Any, proto: Any) -> Run | None:
-    runtime = require("onnxruntime", "onnx")
-    options = runtime.SessionOptions()
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        session = runtime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception:
-        return None  # it has no kernel for these types
-
-    def run(inputs: Sequence[Array | None]) -> Sequence[Array]:
-        return _aligned(proto, session.run(None, _feeds(proto, inputs)))
-
-    return run
-
-
-def _by_reference(model: Any, proto: Any) -> Run | None:
-    evaluator = require("onnx.reference", "onnx").ReferenceEvaluator(model)
-
-    def run(inputs: Sequence[Array | None]) -> Sequence[Array]:
-        return _aligned(proto, evaluator.run(None, _feeds(proto, inputs)))
-
-    return run
-
-
-def _feeds(proto: Any, inputs: Sequence[Array | None]) -> dict[str, Array]:
-    return {name: array for name, array in zip(proto.input, inputs, strict=True) if array is not None}
-
-
-def _aligned(proto: Any, made: Sequence[Any]) -> list[Array]:
-    """The results in the places of a node's outputs, some of which it may leave out."""
-    results = iter(made)
-    return [np.asarray(next(results)) if name else np.zeros(0) for name in proto.output]
 
 
 def _as(array: Array, wide: bool) -> Array:

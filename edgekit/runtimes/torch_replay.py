@@ -211,7 +211,7 @@ def _name(func: Any) -> str:
     return name.rstrip("_")
 
 
-def _convolution(
+def convolution(
     x: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None,
@@ -271,6 +271,6 @@ def _grouped(patches: Sequence[torch.Tensor], weight: torch.Tensor, groups: int)
 
 
 _SPECIAL: dict[Any, Callable[..., Any]] = {
-    _aten.convolution.default: _convolution,
-    _aten._convolution.default: _convolution,
+    _aten.convolution.default: convolution,
+    _aten._convolution.default: convolution,
 }

@@ -82,3 +82,16 @@ def test_what_the_sizes_alone_decide_is_a_constant() -> None:
     trace = trace_of(nodes, "y", first=np.array([0]), rest=np.array([-1]))
     assert [node.op for node in trace.nodes] == ["onnx.Reshape"]
     assert trace.live == {*trace.inputs.values(), *trace.outputs.values()}
+
+
+@pytest.mark.parametrize("pads", [[1, 1, 1, 1], [0, 2, 1, 0]])
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+def test_convolutions_are_exact_too(op: str, pads: list[int]) -> None:
+    node = helper.make_node(op, ["x", "w", "b"], ["y"], pads=pads, strides=[2, 1], group=2)
+    weight = np.random.default_rng(1).standard_normal((4, 2, 3, 3)).astype(np.float32)
+    trace = trace_of([node], "y", w=weight, b=np.arange(4, dtype=np.float32))
+    (target,) = trace.outputs.values()
+    exact, recorded = replayed(trace), trace.values[target]
+    assert exact.dtype == np.float64
+    assert exact.shape == recorded.shape
+    assert 0 < np.abs(exact - recorded).max() < 1e-3
