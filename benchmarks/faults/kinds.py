@@ -22,6 +22,7 @@ from edits import (
     with_weight,
     without,
 )
+from stated import STATED
 
 from edgekit.graph import Graph, Layer, Param
 
@@ -536,7 +537,7 @@ KINDS: Mapping[str, Fault] = MappingProxyType(
             activation_lost, activation_other, bound, slope, eps, eps_nudged, padding, dilation, stride,
             pooling, pooling_border, interpolation, corners, axis, shuffle, concat_order, slice_order,
             slice_sizes, reshape_sizes, skip_rewired,
-            binary_op, operand_order, constant, layer_lost,
+            binary_op, operand_order, constant, layer_lost, *STATED,
         )
     }
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Does `edgekit verify` name the faulty layer? Faults of 37 kinds, put into the zoo one or two at a time.
+"""Does `edgekit verify` name the faulty layer? Faults of 64 kinds, put into the zoo one or two at a time.
 
     python benchmarks/faults/run.py [--quick] [--models "NAME ..."] [--json FILE] [--folder build/faults]
 

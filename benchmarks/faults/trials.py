@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from effect import PART_OF_SPREAD, Effect, Tensors, effects
 from kinds import KINDS
+from stated import STATED
 from subjects import Subject
 
 from edgekit.errors import EdgekitError
@@ -25,6 +27,8 @@ ALLCLOSE = 1e-3  # rtol and atol
 COSINE = 0.999
 _PLACES = {"bound": 12, "slope": 3}
 """Layers of a model that get such a fault, one for others: few models have bounds that nothing reaches."""
+_MOST_STATED = 6
+"""Kinds of fault in what layers state that are tried in one model, drawn from those that it offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,17 @@ class Record:
 
 
 def sites(subject: Subject) -> Iterator[Site]:
-    """Choose layers at random for every kind of fault that a model offers."""
-    for kind, fault in KINDS.items():
+    """Choose layers at random for every kind of fault that a model offers, and for some of what is stated."""
+    stated = [fault.__name__ for fault in STATED]
+    _random(subject.name, "stated").shuffle(stated)
+    kinds = [kind for kind in KINDS if kind not in stated]
+    yield from _sites_of(subject, kinds)
+    yield from itertools.islice(_sites_of(subject, stated), _MOST_STATED)
+
+
+def _sites_of(subject: Subject, kinds: Iterable[str]) -> Iterator[Site]:
+    for kind in kinds:
+        fault = KINDS[kind]
         places = np.arange(len(subject.graph.layers))
         _random(subject.name, kind).shuffle(places)
         found = 0

@@ -165,6 +165,8 @@ _SPATIAL = (_WEIGHTED - {"InnerProduct"}) | frozenset(
     "DeformableConv2D".split()
 )
 """Types that know their axes as channels, rows and columns, as PyTorch orders them."""
+_KEEPS_NUMBERS = frozenset("Reshape Flatten Squeeze ExpandDims".split())
+"""Types that give their numbers, in the order in which they lie, another shape."""
 _KEEPS_ORDER = frozenset(
     "AbsVal BNLL BinaryOp CELU Clip Dropout ELU Eltwise Erf Exp GELU HardSigmoid HardSwish Log Mish Noop "
     "PReLU Power ReLU SELU Scale Shrink Sigmoid Softplus Swish TanH Threshold UnaryOp Split".split()
@@ -209,6 +211,11 @@ def turned(layer: Layer, permute: tuple[int, ...] | None, before: Sequence[tuple
         return 0.0 if permute is None else _TURNED
     keeps = layer.type in _KEEPS_ORDER and bool(before)
     return _TURNED if keeps and permute not in before else 0.0
+
+
+def keeps_numbers(layer: Layer) -> bool:
+    """Whether a layer gives its numbers another shape and nothing else."""
+    return layer.type in _KEEPS_NUMBERS
 
 
 def may_turn(layer: Layer) -> bool:

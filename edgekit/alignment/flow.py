@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekit.alignment import families
 from edgekit.alignment.kinds import short
+from edgekit.alignment.layout import Layout
 from edgekit.runtimes.trace import Array, Node, Trace
 
 _NEAR = 10
@@ -36,6 +37,10 @@ class Cut:
     borrowed: int
 
 
+Lying = tuple[int, Layout]
+"""A value, and how it lies in a blob."""
+
+
 class Flow:
     """The data flow of one trace."""
 
@@ -43,6 +48,7 @@ class Flow:
         self.trace = trace
         self._cuts: dict[tuple[int, frozenset[int]], Cut | None] = {}
         self._near: dict[tuple[frozenset[int], int], tuple[int, ...]] = {}
+        self._reordered: dict[tuple[Lying, Lying], bool] = {}
 
     @cached_property
     def twins(self) -> Mapping[int, int]:
@@ -183,6 +189,17 @@ class Flow:
             if origin is not None:
                 found.append(origin if origin in sources else by_first[self.first(origin)])
         return found
+
+    def reorders(self, nodes: Sequence[int], before: Lying, after: Lying) -> bool:
+        """Whether nodes that move numbers, if anything, hand them on in another order than they lay in."""
+        if not all(families.is_view(self.trace.nodes[node].op) for node in nodes):
+            return False
+        if (before, after) not in self._reordered:
+            first, last = (
+                layout.apply(self.trace.values[value]).reshape(-1) for value, layout in (before, after)
+            )
+            self._reordered[before, after] = first.size == last.size and not np.array_equal(first, last)
+        return self._reordered[before, after]
 
     def inputs(self, nodes: Collection[int], sources: Iterable[int]) -> dict[int, int]:
         """Return, for every live value that `nodes` read from outside, the source that stands for it."""

@@ -228,13 +228,14 @@ def _relaid(state: State, origin: str) -> list[Match]:
     """The same tensor with its axes in other orders, where its layer may reorder them."""
     entry = state.chosen[origin]
     layer = state.graph.layers[state.graph.blobs[origin].producer]
+    if not families.may_turn(layer):
+        return []
     shape, batch_axis = entry.layout.shape, entry.layout.batch_axis
     orders = [None, *permutations(state.trace.values[entry.value].shape)]
-    found = [
-        Match(entry.value, Layout(shape, order, batch_axis), 0.0)
-        for order in orders
-        if order != entry.layout.permute and families.may_turn(layer)
-    ]
+    layouts = [Layout(shape, order, batch_axis) for order in orders]
+    if not entry.layout.is_identity:  # then its sizes may be in the wrong order too
+        layouts.insert(0, lying(state, layer.inputs, entry.value, None))
+    found = [Match(entry.value, layout, 0.0) for layout in dict.fromkeys(layouts) if layout != entry.layout]
     return found[:_MOST_LAYOUTS]
 
 

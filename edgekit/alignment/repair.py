@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edgekit.alignment import hypotheses, sizes
+from edgekit.alignment import hypotheses, moves, sizes
 from edgekit.alignment.alone import clearly_better, injection, isolation
 from edgekit.alignment.matching import Observation
 from edgekit.alignment.model import Method
@@ -152,7 +152,11 @@ def _changes(work: _Repair, index: int) -> list[Changes]:
     """Everything that may be the matter with a layer: an input, its output, or both."""
     state, layer = work.state, work.state.graph.layers[index]
     open_blobs = [blob for blob in layer.outputs if blob not in state.chosen]
-    inputs = [*hypotheses.of_inputs(state, index), *sizes.of_shapes(state, index)]
+    inputs = [
+        *hypotheses.of_inputs(state, index),
+        *sizes.of_shapes(state, index),
+        *moves.of_moves(state, index),
+    ]
     if not open_blobs:
         return inputs
     blob, seen = open_blobs[0], work.alone.get(index, {})

@@ -44,15 +44,13 @@ def trial_of(state: State, changes: Changes) -> Trial:
 
 
 def _price(state: State, changes: Changes) -> int:
-    """How many changes a hypothesis is: sizes go from layer to layer, and all that they alter is one."""
-    resized = [
+    """How many changes a hypothesis is: sizes and orders spread, and all that they alter is one."""
+    relaid = [
         blob
         for blob, match in changes.items()
-        if blob in state.chosen
-        and state.chosen[blob].value == match.value
-        and state.chosen[blob].layout.permute == match.layout.permute
+        if blob in state.chosen and state.chosen[blob].value == match.value
     ]
-    return len(changes) - max(len(resized) - 1, 0)
+    return len(changes) - max(len(relaid) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)

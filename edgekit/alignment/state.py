@@ -15,7 +15,7 @@ from edgekit.runtimes.trace import Trace
 
 UNCUT = 6.0
 """Strain of a layer whose tensor does not follow from its inputs' tensors: an input is lost or another's."""
-_LEAKS = 1.0  # it would follow if the layer also read a blob that no layer reads
+_LEAKS = 1.0  # it would follow if the layer also read a blob that no layer reads, or that instead of another
 _UNUSED = 1.0  # an input that the operations do not need
 _ANOTHER = 0.125  # the same of a constant: the operations need none, or read another of the same numbers
 _CROSSED = 0.125  # the inputs come in another order than PyTorch's operation takes them
@@ -41,6 +41,7 @@ class State:
     """Inputs and outputs of the model: what they stand for is told, not found."""
     order_counts: bool = True
     """Whether the order of the inputs of a sum tells them apart: most converters keep it."""
+    _unread: tuple[str, ...] | None = None
 
     @property
     def trace(self) -> Trace:
@@ -50,11 +51,12 @@ class State:
     @property
     def unread(self) -> tuple[str, ...]:
         """Blobs that no layer reads and that are no output: a layer has lost an input."""
-        return tuple(
-            blob.name
-            for blob in self.graph.blobs.values()
-            if not blob.consumers and blob.name not in self.pinned
-        )
+        if self._unread is None:
+            blobs = self.graph.blobs.values()
+            self._unread = tuple(
+                blob.name for blob in blobs if not blob.consumers and blob.name not in self.pinned
+            )
+        return self._unread
 
     def anchors(self, blobs: Iterable[str]) -> tuple[str, ...]:
         """Return the nearest aligned blobs at or above `blobs`, walking up through unmatched layers."""
@@ -133,6 +135,24 @@ class State:
         layer = self.graph.layers[index]
         anchors = self.anchors(layer.inputs)
         sources = tuple(dict.fromkeys(self.value(blob, changes) for blob in anchors))
+        cost = self._strain_of(index, match, sources, changes, fails=fails)
+        if cost < _LEAKS or len(anchors) < 2:
+            return cost
+        unread = {self.value(blob, changes) for blob in self.unread if blob in self.chosen}
+        meant = [
+            (*(each for each in sources if each != source), other)
+            for source in sources
+            for other in sorted(unread - {*sources})
+        ]
+        costs = [self._strain_of(index, match, each, changes, fails=fails) for each in meant]
+        return min(cost, _LEAKS + min(costs, default=cost))
+
+    def _strain_of(
+        self, index: int, match: Match, sources: tuple[int, ...], changes: Changes | None, *, fails: bool
+    ) -> float:
+        """The same, if these were the tensors at its inputs."""
+        layer = self.graph.layers[index]
+        anchors = self.anchors(layer.inputs)
         cut = self.flow.cut(match.value, sources)
         leaks = 0.0
         if cut is None and families.may_have_lost_input(layer):
@@ -159,7 +179,11 @@ class State:
             for value, layout in [self.entry(blob, changes)]
             if self.trace.values[value].ndim == axes and value in self.trace.live
         ]
-        return cost + _BORROWED * cut.borrowed + families.turned(layer, match.layout.permute, before)
+        turned = families.turned(layer, match.layout.permute, before)
+        if families.keeps_numbers(layer) and layer.inputs[0] in self.chosen:
+            before_it = self.entry(layer.inputs[0], changes)
+            turned += UNCUT * self.flow.reorders(cut.nodes, before_it, (match.value, match.layout))
+        return cost + _BORROWED * cut.borrowed + turned
 
     def layer_strain(self, index: int, changes: Changes | None = None, *, fails: bool = False) -> float:
         """The strain of a layer with all its outputs as they are aligned, 0 for one that is not."""
@@ -186,4 +210,6 @@ class State:
             dict(self.alternatives),
             self.weights,
             self.pinned,
+            self.order_counts,
+            self._unread,
         )
