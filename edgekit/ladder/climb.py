@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     import torch
 
     from edgekit.ladder.stages import Outputs, Stage
-    from edgekit.sources.load import TorchModel
+    from edgekit.sources.rebuild import RebuiltModel, RebuiltOnnx
     from edgekit.toolchain.pnnx import PnnxRun
 
 _TITLES = {
     "torch": "the PyTorch model",
+    "onnx-file": "the .onnx file",
     "traced": "the TorchScript trace",
     "onnx": "the ONNX graph",
     "pnnx": "the graph that pnnx made of it",
@@ -58,7 +59,7 @@ def climb(
     """
     require("torch", "torch")
     from edgekit.ladder.stages import Stage
-    from edgekit.sources.rebuild import rebuild
+    from edgekit.sources.rebuild import RebuiltOnnx, rebuild
 
     opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
     where = open_device(device) if isinstance(device, str) else device
@@ -69,10 +70,11 @@ def climb(
         for spec in opened.manifest.inputs
     }
     with scratch.folder() as folder, one_thread():
-        reference = rebuilt.roll([arrays], {}, {})[0]
-        first = Stage("torch", _TITLES["torch"], "fp32", lambda: reference)
+        reference = rebuilt.outputs(arrays)
+        kind = "onnx-file" if isinstance(rebuilt, RebuiltOnnx) else "torch"
+        first = Stage(kind, _TITLES[kind], "fp32", lambda: reference)
         try:
-            run = _convert(rebuilt.model, opened.manifest.route, arrays, folder)
+            run = _convert(rebuilt, opened.manifest.route, arrays, folder)
             fresh = _fresh_stages(opened, where, run, arrays)
         except UserError as error:
             fresh = [Stage("ncnn", _TITLES["ncnn"], "fp32", _fails(error.message))]
@@ -91,11 +93,16 @@ def _limits(bundle: Bundle, alignment: Alignment, samples: Sequence[Sample]) -> 
     return {**limits, "fp16-weights": Limits(graph, alignment, samples, "fp32", every)}
 
 
-def _convert(model: TorchModel, route: str, arrays: dict[str, Array], folder: Path) -> PnnxRun:
+def _convert(
+    model: RebuiltModel | RebuiltOnnx, route: str, arrays: dict[str, Array], folder: Path
+) -> PnnxRun:
     """Convert the model again, to have the files of every stage."""
+    from edgekit.exporter.onnx_subject import OnnxSubject
     from edgekit.exporter.subject import TorchSubject
+    from edgekit.sources.rebuild import RebuiltModel
 
-    with TorchSubject(model).start(route, arrays, folder).process as process:
+    subject = TorchSubject(model.model) if isinstance(model, RebuiltModel) else OnnxSubject(model.source)
+    with subject.start(route, arrays, folder).process as process:
         return process.result()
 
 

@@ -130,9 +130,16 @@ def _is_fixed(node: Any, read: Sequence[int], constants: Mapping[int, str]) -> b
 
 
 def _module(name: str) -> str:
-    """The module path that PyTorch's exporter leaves in a node name: `/enc/enc.0/Conv` is made in enc.0."""
-    scopes: Sequence[str] = name.split("/")[1:-1]
-    return scopes[-1] if scopes else ""
+    """The module path that PyTorch's exporter leaves in a node name: `/enc/enc.0/conv/Conv` is of enc.0.conv.
+
+    The place in a container is told together with the container's own name.
+    """
+    path: list[str] = []
+    for scope in name.split("/")[1:-1]:
+        if path and scope.startswith(f"{path[-1]}."):
+            path.pop()
+        path.append(scope)
+    return ".".join(path)
 
 
 def _first_line(error: BaseException) -> str:

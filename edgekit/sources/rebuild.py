@@ -1,4 +1,4 @@
-"""The PyTorch model behind a bundle, built again to run on new inputs."""
+"""The model behind a bundle, built again to run on new inputs: PyTorch's, or that of an ONNX file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgekit.bundle import Manifest, TensorSpec, file_sha256
+from edgekit.bundle import Manifest, ModelSource, TensorSpec, file_sha256
 from edgekit.errors import UserError
+from edgekit.runtimes.onnx_trace import OnnxRuntime
 from edgekit.runtimes.trace import Array, Trace
 from edgekit.sources.code import CHECK_INPUTS, user_code_error
 from edgekit.sources.inputs import InputSpec, probe
 from edgekit.sources.load import TorchModel, load_torch
+from edgekit.sources.onnx_file import OnnxSource, load_onnx
 from edgekit.sources.request import Request, WeightOptions
 from edgekit.sources.spec import ModelSpec, SpecKind, parse_spec
 from edgekit.sources.variant import Variant
 
-_SAFE = frozenset({SpecKind.ZOO, SpecKind.TORCHSCRIPT})
+_SAFE = frozenset({SpecKind.ZOO, SpecKind.TORCHSCRIPT, SpecKind.ONNX})
 """Kinds of spec that run no code of the user's."""
 
 
 def rebuild(
     manifest: Manifest, model: str | torch.nn.Module | None, weights: Path | None = None
-) -> RebuiltModel:
+) -> RebuiltModel | RebuiltOnnx:
     """Build the model that a bundle was exported from.
 
     `model` (a spec or a module) stands in for the bundle's own spec, and has to be given where that one
@@ -49,12 +51,12 @@ def rebuild(
         weights=WeightOptions(weights, allow_missing=True, allow_unexpected=True),
         seed=source.seed,
     )
+    if _is_onnx(spec):
+        loaded = load_onnx(request)
+        _check_state(loaded.source, source)
+        return RebuiltOnnx(loaded)
     built = load_torch(request)
-    if source.state_sha256 is not None and built.source.state_sha256 != source.state_sha256:
-        raise UserError(
-            f"the model '{built.source.spec}' has other weights now than when the bundle was exported",
-            "export it again, or name the very model and weights that it was exported from",
-        )
+    _check_state(built.source, source)
     variant = Variant(built.adapter, dynamic="second_shapes" in manifest.extra, onnx=manifest.route == "onnx")
     return RebuiltModel(built, tuple(manifest.outputs), variant)
 
@@ -72,7 +74,11 @@ def record_probes(
         UserError: the model cannot be built, or an input is not described.
     """
     spec = parse_spec(model) if isinstance(model, str) else model
-    built = load_torch(Request(model=spec, inputs=tuple(inputs), weights=WeightOptions(weights), seed=seed))
+    request = Request(model=spec, inputs=tuple(inputs), weights=WeightOptions(weights), seed=seed)
+    if _is_onnx(spec):
+        loaded = RebuiltOnnx(load_onnx(request))
+        return [loaded.record(probe(loaded.source.inputs, seed, number)) for number in range(count)]
+    built = load_torch(request)
     variant = Variant(built.adapter)
     traces = []
     for number in range(count):
@@ -88,6 +94,18 @@ def record_probes(
             remedy = "give shapes with --input that the model takes"
             raise user_code_error(error, f"the model, run on seeded inputs {shapes},", remedy) from error
     return traces
+
+
+def _is_onnx(spec: ModelSpec | torch.nn.Module) -> bool:
+    return isinstance(spec, ModelSpec) and spec.kind is SpecKind.ONNX
+
+
+def _check_state(now: ModelSource, then: ModelSource) -> None:
+    if then.state_sha256 is not None and now.state_sha256 != then.state_sha256:
+        raise UserError(
+            f"the model '{now.spec}' has other weights now than when the bundle was exported",
+            "export it again, or name the very model and weights that it was exported from",
+        )
 
 
 def _stored_spec(kind: str, text: str) -> ModelSpec:
@@ -135,6 +153,10 @@ class RebuiltModel:
         except Exception as error:
             raise user_code_error(error, "the model, run on the given inputs,", CHECK_INPUTS) from error
 
+    def outputs(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once; arrays by input name to results by output name, in PyTorch's shapes."""
+        return self._run(arrays, double=False)
+
     def roll(
         self,
         frames: Sequence[Mapping[str, Array]],
@@ -177,3 +199,24 @@ class RebuiltModel:
         if self._exact is None:
             self._exact = copy.deepcopy(self.model.module).double()
         return self._exact
+
+
+class RebuiltOnnx:
+    """The model of an ONNX file, in onnxruntime."""
+
+    def __init__(self, source: OnnxSource) -> None:
+        self.source = source
+        self._runtime = OnnxRuntime(source.model)
+
+    def record(self, arrays: Mapping[str, Array]) -> Trace:
+        """Run once and keep every tensor; arrays by input name.
+
+        Raises:
+            UserError: onnxruntime cannot run the model on these inputs.
+        """
+        return self._runtime.record(arrays)
+
+    def outputs(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once; arrays by input name to results by output name."""
+        trace = self.record(arrays)
+        return {name: trace.values[value] for name, value in trace.outputs.items()}

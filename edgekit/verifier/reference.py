@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgekit.alignment import Alignment, Port, Sample, align, sample, store
 from edgekit.alignment import Artefact as AlignedArtefact
 from edgekit.bundle import Bundle, Manifest
-from edgekit.errors import require
+from edgekit.errors import UserError, require
 from edgekit.runtimes.trace import Trace
 from edgekit.threads import one_thread
 from edgekit.verifier.inputs import NamedInputs, spread_out
@@ -22,7 +22,7 @@ from edgekit.verifier.stream import StreamResult, judge_stream, run_stream, stat
 if TYPE_CHECKING:
     import torch
 
-    from edgekit.sources.rebuild import RebuiltModel
+    from edgekit.sources.rebuild import RebuiltModel, RebuiltOnnx
 
 _MOST_FRAMES = 6
 
@@ -81,9 +81,16 @@ def make_reference(
 
 
 def _stream(
-    rebuilt: RebuiltModel, artefact: Artefact, manifest: Manifest, inputs: Sequence[NamedInputs]
+    rebuilt: RebuiltModel | RebuiltOnnx, artefact: Artefact, manifest: Manifest, inputs: Sequence[NamedInputs]
 ) -> tuple[list[NamedInputs], tuple[StreamResult, ...]]:
     """Run all frames in PyTorch and in ncnn; return the frames to judge by layer, and the verdicts."""
+    from edgekit.sources.rebuild import RebuiltModel
+
+    if not isinstance(rebuilt, RebuiltModel):
+        raise UserError(
+            "an .onnx file with states cannot be run frame after frame",
+            "export the PyTorch model, or leave --inputs out",
+        )
     carried = states(manifest)
     frames = [each.arrays for each in inputs]
     first = rebuilt.zeros(list(carried))

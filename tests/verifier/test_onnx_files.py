@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 
 import edgekit
 from edgekit.alignment import store
+from edgekit.formats import ncnn
+from edgekit.ladder import climb
 
 
 class Cancelling(nn.Module):
@@ -43,7 +47,12 @@ def exported(net: nn.Module, shape: tuple[int, ...], folder: Path) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            net.eval(), (torch.zeros(shape),), folder / "net.onnx", dynamo=False, opset_version=17
+            net.eval(),
+            (torch.zeros(shape),),
+            folder / "net.onnx",
+            dynamo=False,
+            opset_version=17,
+            input_names=["x"],
         )
     edgekit.export(str(folder / "net.onnx"), folder / "net")
     return folder / "net"
@@ -77,3 +86,26 @@ def test_sizes_that_the_file_computes_are_no_operations(tmp_path: Path) -> None:
     main = {layer.type: layer.source.op for layer in alignment.layers if layer.source is not None}
     assert main["GRU"] == "onnx.GRU"
     assert main["MultiHeadAttention"] == "onnx.Gemm"
+    assert {layer.type: layer.source.module for layer in alignment.layers if layer.source}["GRU"] == "gru"
+    norms = [layer.source.module for layer in alignment.layers if layer.type == "LayerNorm" and layer.source]
+    assert norms == ["encoder.norm1", "encoder.norm2"]
+
+
+def test_everything_that_runs_the_model_again_runs_the_file(cancelling: Path, tmp_path: Path) -> None:
+    """New inputs, the ladder, and files of other make; it executes nobody's code, so it need not be named."""
+    np.savez(tmp_path / "more.npz", x=np.random.default_rng(3).standard_normal((1, 3, 16, 16), np.float32))
+    report = edgekit.verify(cancelling, inputs=tmp_path / "more.npz")
+    assert report.passed
+    assert report.samples == ("more.npz",)
+    rungs = climb(cancelling).rungs
+    assert [rung.name for rung in rungs[:4]] == ["onnx-file", "onnx", "pnnx", "ncnn"]
+    assert rungs[3].status == "pass"
+    graph = ncnn.read(cancelling / "model.ncnn.param", cancelling / "model.ncnn.bin")
+    (guilty,) = [layer for layer in graph.layers if layer.type == "Convolution"]
+    weights = (dataclasses.replace(guilty.weights[0], data=guilty.weights[0].data * 2), *guilty.weights[1:])
+    layers = [
+        dataclasses.replace(layer, weights=weights) if layer is guilty else layer for layer in graph.layers
+    ]
+    ncnn.write(dataclasses.replace(graph, layers=tuple(layers)), tmp_path / "m.param", tmp_path / "m.bin")
+    report = edgekit.verify(tmp_path / "m.param", model=str(tmp_path / "net.onnx"))
+    assert list(report.culprits) == [guilty.name]
