@@ -9,6 +9,7 @@ from pathlib import Path
 from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.graph import Graph, Layer
+from edgekit.numerics.metrics import Finding
 from edgekit.verifier.attribution import Attribution, attribute
 from edgekit.verifier.conclusion import conclude
 from edgekit.verifier.diagnosis import is_lost_activation, without_guess
@@ -16,6 +17,7 @@ from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.refit import zero_bias
 from edgekit.verifier.remedy import find_remedies
 from edgekit.verifier.run import Artefact
+from edgekit.verifier.spoilt import spoilt
 
 _MOST_EXPLAINED = 16
 _ELEMENTWISE = frozenset(
@@ -57,6 +59,7 @@ def explain(
                 mended.get(layer.index),
                 _before_weights(alignment.layers[layer.index]),
                 _between(artefact.graph, alignment.layers[layer.index]),
+                layer.finding,
             ),
             remedy=mended.get(layer.index),
         )
@@ -88,11 +91,13 @@ def _why(
     found: Attribution | None,
     remedy: str | None,
     missing: str | None,
-    between: Sequence[str] = (),
+    between: Sequence[Layer] = (),
+    finding: Finding | None = None,
 ) -> str | None:
     """Return the sentences, without the first one's capital and the last one's full stop.
 
-    `between` are the layers without a tensor of PyTorch's that run together with it.
+    `between` are the layers without a tensor of PyTorch's that run together with it. What a `finding` of zeros
+    says already is not said again.
     """
     if found is None:
         return None
@@ -100,15 +105,17 @@ def _why(
     elementwise = layer.type in _ELEMENTWISE  # has no activation, window or bias to guess at
     if seen is not None and (found.blamed or elementwise):  # a guess at parameters would contradict the path
         seen = without_guess(seen)
-    parts = [] if seen is None else [seen]
+    parts = [] if seen is None or finding is Finding.ALL_ZERO else [seen]
+    bad = [] if found.blamed else _bad_weights(layer, between)
     if found.blamed:
         parts.append(found.sentence)
     elif remedy is not None:
         parts.append(f"it is right with {remedy}")
-    elif found.sentence and not is_lost_activation(seen):
+    elif found.sentence and not bad and not is_lost_activation(seen):
         at_fault = f"its {_parts_of(layer)}{_or_those_of(between)} are at fault"
         zeros = ", and all of its biases are zero" if zero_bias(layer) else ""
         parts.append(f"it is wrong whichever kernel of ncnn computes it: {at_fault}{zeros}")
+    parts += bad
     if missing is not None and not found.blamed:
         parts.append(missing)
     if not parts:
@@ -130,8 +137,14 @@ def _before_weights(entry: LayerAlignment) -> str | None:
     return f"the model's {names}{where} {lack} in the .param: edgekit diff shows whether more is missing"
 
 
-def _between(graph: Graph, entry: LayerAlignment) -> list[str]:
-    """Name the layers between a layer and the blobs at which the reference is put in to run it alone."""
+def _bad_weights(layer: Layer, between: Sequence[Layer]) -> list[str]:
+    """Name weights that hold NaN or infinity, or nothing but zeros, in a layer or in those that run with it."""
+    own = [f"its {words}" for words in spoilt(layer)]
+    return own + [f"{each.name}'s {words}" for each in between for words in spoilt(each)]
+
+
+def _between(graph: Graph, entry: LayerAlignment) -> list[Layer]:
+    """Return the layers between a layer and the blobs at which the reference is put in to run it alone."""
     found: set[int] = set()
     pending = [blob for blob in graph.layers[entry.index].inputs if blob not in entry.anchors]
     while pending:
@@ -139,14 +152,15 @@ def _between(graph: Graph, entry: LayerAlignment) -> list[str]:
         if above not in found:
             found.add(above)
             pending += [blob for blob in graph.layers[above].inputs if blob not in entry.anchors]
-    return [graph.layers[index].name for index in sorted(found) if graph.layers[index].type not in _NO_FAULT]
+    return [graph.layers[index] for index in sorted(found) if graph.layers[index].type not in _NO_FAULT]
 
 
-def _or_those_of(between: Sequence[str]) -> str:
+def _or_those_of(between: Sequence[Layer]) -> str:
     if not between:
         return ""
     which = "which has" if len(between) == 1 else "which have"
-    return f", or those of {' and '.join(between)}, {which} no tensor of PyTorch's and run with it,"
+    names = " and ".join(each.name for each in between)
+    return f", or those of {names}, {which} no tensor of PyTorch's and run with it,"
 
 
 def _parts_of(layer: Layer) -> str:
