@@ -96,8 +96,8 @@ def _why(
 ) -> str | None:
     """Return the sentences, without the first one's capital and the last one's full stop.
 
-    `between` are the layers without a tensor of PyTorch's that run together with it. What a `finding` of zeros
-    says already is not said again.
+    `between` are the layers without a tensor of PyTorch's that run together with it. What a `finding`
+    of zeros says already is not said again.
     """
     if found is None:
         return None
@@ -138,7 +138,7 @@ def _before_weights(entry: LayerAlignment) -> str | None:
 
 
 def _bad_weights(layer: Layer, between: Sequence[Layer]) -> list[str]:
-    """Name weights that hold NaN or infinity, or nothing but zeros, in a layer or in those that run with it."""
+    """Name weights of NaN, infinity or nothing but zeros, in a layer or in those that run with it."""
     own = [f"its {words}" for words in spoilt(layer)]
     return own + [f"{each.name}'s {words}" for each in between for words in spoilt(each)]
 

@@ -67,7 +67,7 @@ class Judge:
             return LayerResult(
                 entry.index,
                 entry.name,
-                entry.type,
+                layer.type,
                 layer.outputs[0] if layer.outputs else "",
                 (),
                 None,
@@ -90,7 +90,7 @@ class Judge:
         return LayerResult(
             index=entry.index,
             name=entry.name,
-            type=entry.type,
+            type=layer.type,
             blob=worst_blob,
             shape=self.samples[worst].blobs[worst_blob].shape,
             source=entry.source,

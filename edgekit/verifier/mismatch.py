@@ -32,6 +32,15 @@ def first_difference(graph: Graph, alignment: Alignment) -> str | None:
     return None
 
 
+def other_types(graph: Graph, alignment: Alignment) -> list[str]:
+    """Warn of layers that have become ones of another type: `layer 'silu_3' is HardSwish, was Swish`."""
+    return [
+        f"layer '{layer.name}' is {layer.type}, was {entry.type}"
+        for layer, entry in zip(graph.layers, alignment.layers, strict=True)
+        if layer.type != entry.type
+    ]
+
+
 def comparison(bundle: Bundle) -> str:
     """Return the command that shows all differences between the .param and its model."""
     model = bundle.manifest.model

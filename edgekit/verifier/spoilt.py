@@ -13,8 +13,8 @@ _CONSTANTS = ("MemoryData",)
 def spoilt(layer: Layer) -> list[str]:
     """Name the weight tensors that no training leaves like that, as clauses that begin with the tensor.
 
-    NaN and infinity are counted and the first is located (by its index in ncnn's layout). A tensor of zeros is
-    told where it multiplies; a bias may be zero.
+    NaN and infinity are counted and the first is located (by its index in ncnn's layout). A tensor of zeros
+    is told where it multiplies; a bias may be zero.
     """
     return [words for weight in layer.weights if (words := _spoilt(weight, layer.type)) is not None]
 

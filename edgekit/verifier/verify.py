@@ -21,7 +21,7 @@ from edgekit.verifier.explain import explain
 from edgekit.verifier.foreign import Foreign, align_foreign, is_foreign
 from edgekit.verifier.inputs import NamedInputs, check_finite, read_inputs
 from edgekit.verifier.judge import Judge, report
-from edgekit.verifier.mismatch import comparison, explained, first_difference
+from edgekit.verifier.mismatch import comparison, explained, first_difference, other_types
 from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.reference import make_reference
 from edgekit.verifier.repro import CASE_FILE, write_repro
@@ -79,7 +79,7 @@ def verify(
         raise explained(opened, error) from None
     alignment, samples, fingerprint = store.read(opened.path)
     check_matches(graph, alignment, opened)
-    warnings = changes(opened)
+    warnings = changes(opened) + other_types(graph, alignment)
     stored = narrow_weights(graph, opened.manifest.precision)
     artefact = Artefact(graph, opened.param, opened.bin, where, precision, threads, stored)
     stream: tuple[StreamResult, ...] = ()
@@ -195,9 +195,12 @@ def check_precision(precision: str) -> None:
 
 
 def check_matches(graph: Graph, alignment: Alignment, bundle: Bundle) -> None:
-    """Raise `UserError` when the alignment was made for another .param."""
-    mine = [(layer.type, layer.name) for layer in graph.layers]
-    theirs = [(layer.type, layer.name) for layer in alignment.layers]
+    """Raise `UserError` when the alignment was made for another .param.
+
+    A layer that has become one of another type is still the one that should give this tensor.
+    """
+    mine = [layer.name for layer in graph.layers]
+    theirs = [layer.name for layer in alignment.layers]
     numbered = [layer.index for layer in alignment.layers] == list(range(len(graph)))
     made = {blob for layer in alignment.layers for blob in layer.outputs}
     read = {blob for layer in alignment.layers for blob in layer.anchors}

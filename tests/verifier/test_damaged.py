@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -65,10 +66,24 @@ def test_an_alignment_is_one_of_its_param(copy: Path, change: Change) -> None:
 
 def test_the_first_layer_that_differs_is_named(copy: Path) -> None:
     param = copy / "model.ncnn.param"
-    first = next(layer for layer in ncnn.read(param).layers if layer.type == "InnerProduct")
-    param.write_text(param.read_text().replace("InnerProduct ", "Softmax      "))
-    with pytest.raises(UserError, match=f"layer '{first.name}' is Softmax, was InnerProduct"):
+    first = next(layer for layer in ncnn.read(param).layers if layer.type == "ConvolutionDepthWise")
+    param.write_text(re.sub(rf" {first.name} ", " other ", param.read_text()))
+    with pytest.raises(UserError, match=f"is 'other' .*, was '{first.name}'"):
         edgekit.verify(copy)
+
+
+def test_a_layer_of_another_type_is_judged(bundle: Path, tmp_path: Path) -> None:
+    """A sum that somebody has written as another layer: it is guilty, and the report says what it was."""
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
+    param = copy / "model.ncnn.param"
+    added = next(layer for layer in ncnn.read(param).layers if layer.type == "BinaryOp")
+    param.write_text(re.sub(r"BinaryOp( .* 2 1 .*) 0=0.*", r"Eltwise \1 0=0", param.read_text()))
+    report = edgekit.verify(copy)
+    assert [(each.name, each.type) for each in report.layers if each.status == "fail"] == [
+        (added.name, "Eltwise")
+    ]
+    assert f"layer '{added.name}' is Eltwise, was BinaryOp" in report.warnings
+    assert "sum" in (next(each.remedy for each in report.layers if each.remedy) or "")
 
 
 def test_the_layer_whose_weights_no_longer_fit_is_named(copy: Path) -> None:

@@ -1,6 +1,8 @@
 """Weights that hold NaN, infinity or nothing but zeros are named as such: which tensor, how many, where."""
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ import edgekit
 from edgekit.graph import Layer, Weight
 from edgekit.report.verify.words import wrong
 from edgekit.verifier.spoilt import spoilt
+
+Spoil = Callable[[str, Callable[[Layer], Layer]], Path]
 
 
 def with_number(layer: Layer, name: str, index: int | slice, number: float) -> Layer:
@@ -25,13 +29,19 @@ def with_number(layer: Layer, name: str, index: int | slice, number: float) -> L
 @pytest.mark.parametrize(
     ("kind", "name", "index", "number", "said"),
     [
-        ("Convolution", "weight_data", 28, np.nan, "Its weight_data is NaN in 1 of its 432 numbers, first at"),
-        ("InnerProduct", "bias_data", slice(1, 3), -np.inf, "Its bias_data is infinite in 2 of its 5 numbers"),
-        ("ConvolutionDepthWise", "weight_data", slice(None), 0.0, "Its weight_data is zero in all of its 144"),
+        ("Convolution", "weight_data", 28, np.nan, "Its weight_data is NaN in 1 of its 432 numbers"),
+        ("InnerProduct", "bias_data", slice(1, 3), -np.inf, "Its bias_data is infinite in 2 of its 5"),
+        ("ConvolutionDepthWise", "weight_data", slice(None), 0.0, "Its weight_data is zero in all of its"),
     ],
 )
 def test_weights_that_are_no_weights(
-    spoil, name_of, kind: str, name: str, index: int | slice, number: float, said: str
+    spoil: Spoil,
+    name_of: Callable[[str], str],
+    kind: str,
+    name: str,
+    index: int | slice,
+    number: float,
+    said: str,
 ) -> None:
     report = edgekit.verify(spoil(kind, lambda layer: with_number(layer, name, index, number)))
     (culprit,) = [layer for layer in report.layers if layer.status == "fail"]
@@ -40,7 +50,7 @@ def test_weights_that_are_no_weights(
     assert "weights or parameters" not in wrong(culprit)
 
 
-def test_a_layer_of_zeros_is_told_once(spoil) -> None:
+def test_a_layer_of_zeros_is_told_once(spoil: Spoil) -> None:
     def erased(layer: Layer) -> Layer:
         for weight in layer.weights:
             layer = with_number(layer, weight.name, slice(None), 0.0)
