@@ -54,7 +54,8 @@ def add_parser(subparsers: argparse._SubParsersAction[shared.Parser]) -> None:
     parser.add_argument(
         "--model",
         metavar="SPEC",
-        help="the PyTorch model, where --inputs needs it and the bundle's own is code that would be run",
+        help="the model, PyTorch's or an .onnx file: for a .param of other make, and where --inputs "
+        "needs one and the bundle's own is code that would be run",
     )
     shared.add_model_inputs(parser, "for a .param of other make: ")
     parser.add_argument("--weights", metavar="FILE", help="the checkpoint of that model, where it has one")
