@@ -18,21 +18,22 @@ def misplaced(layer: Layer, trace: Trace, values: Sequence[int]) -> int:
     """
     if layer.type != "Slice":
         return 0
-    return sum(_is_elsewhere(trace, values, place) for place in range(len(values)))
+    return sum(is_elsewhere(trace, value, values[:place], len(values)) for place, value in enumerate(values))
 
 
-def _is_elsewhere(trace: Trace, values: Sequence[int], place: int) -> bool:
-    producer = trace.producers.get(values[place])
+def is_elsewhere(trace: Trace, value: int, parts: Sequence[int], count: int) -> bool:
+    """Whether a tensor is known to be another of `count` parts than the one that follows some of them."""
+    producer = trace.producers.get(value)
     node = None if producer is None else trace.nodes[producer]
     if node is None:
         return False
     if short(node.op) in _CUTS:
-        return len(node.outputs) == len(values) and node.outputs.index(values[place]) != place
+        return len(node.outputs) == count and node.outputs.index(value) != len(parts)
     if short(node.op) != "slice" or len(node.numbers) < 2:
         return False
     axis, start = (int(number) for number in node.numbers[:2])
     whole = trace.values[node.inputs[0]].shape
-    before = [trace.values[value].shape for value in values[:place]]
+    before = [trace.values[part].shape for part in parts]
     if any(len(shape) != len(whole) for shape in before):
         return False
     return bool(start % whole[axis] != sum(shape[axis] for shape in before) % whole[axis])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from edgekit.alignment import families
+from edgekit.alignment import families, parts
 from edgekit.alignment.matching import Match, Observation, indistinct
 from edgekit.alignment.model import BlobAlignment, Method
 from edgekit.alignment.state import Changes, State
@@ -65,7 +65,7 @@ def align_blob(state: State, index: int, blob: str, seen: Observation | None) ->
     if not near:
         return False
     near = indistinct(sorted([*near, *_from_rivals(state, layer, seen, near)], key=lambda match: match.error))
-    ranked = sorted(near, key=lambda match: _rank(state, index, match, sources))
+    ranked = sorted(near, key=lambda match: _rank(state, index, blob, match, sources))
     best = ranked[0]
     rivals = any(
         not same_tensor(state.trace, best.value, match.value) and match.value not in sources
@@ -110,8 +110,8 @@ def layer_is_aligned_above(state: State, layer: Layer) -> bool:
 
 
 def _rank(
-    state: State, index: int, match: Match, sources: Sequence[int]
-) -> tuple[float, bool, bool, bool, bool, int]:
+    state: State, index: int, blob: str, match: Match, sources: Sequence[int]
+) -> tuple[float, bool, bool, bool, bool, bool, int]:
     """Smaller is better: the best fit, no view, not the input itself, as it lies, in its sizes, the first.
 
     View layers want the last view, and convolution-like layers the last operation: a converter folds a
@@ -124,12 +124,23 @@ def _rank(
     order = trace.order(match.value)
     return (
         state.strain(index, match),
+        _is_other_part(state, layer, blob, match.value),
         view != view_layer,
         match.value in sources and not view_layer,
         not match.layout.is_identity,
         match.layout.regroups(trace.values[match.value].shape),
         -order if view_layer or families.is_weighted(layer) else order,
     )
+
+
+def _is_other_part(state: State, layer: Layer, blob: str, value: int) -> bool:
+    """Whether a layer that cuts its input up gives that tensor, if at all, by another of its outputs."""
+    if layer.type != "Slice":
+        return False
+    before = layer.outputs[: layer.outputs.index(blob)]
+    if any(each not in state.chosen for each in before):
+        return False
+    return parts.is_elsewhere(state.trace, value, [state.value(each) for each in before], len(layer.outputs))
 
 
 def same_tensor(trace: Trace, left: int, right: int) -> bool:
