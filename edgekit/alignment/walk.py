@@ -163,7 +163,9 @@ def same_tensor(trace: Trace, left: int, right: int) -> bool:
 def _from_rivals(state: State, layer: Layer, seen: Observation, known: Sequence[Match]) -> list[Match]:
     """Return the tensors that agree too, but follow from what the inputs could as well stand for."""
     origins = tuple(dict.fromkeys(state.origin(blob) for blob in state.anchors(layer.inputs)))
-    options = [_distinct(state, _options(state, origin)) for origin in origins]
+    options = [_options(state, origin) for origin in origins]
+    tied = any(len(_distinct(state, each)) > 1 for each in (known, *options))
+    options = [_distinct(state, each, bases=tied) for each in options]
     found = {match.value: match for match in known}
     for combination in itertools.islice(itertools.product(*options), 1, _MOST_COMBINATIONS):
         changes = dict(zip(origins, combination, strict=True))
@@ -172,11 +174,19 @@ def _from_rivals(state: State, layer: Layer, seen: Observation, known: Sequence[
     return list(found.values())[len(known) :]
 
 
-def _distinct(state: State, options: Sequence[Match]) -> list[Match]:
-    """Leave out the options that are views of one before them: what follows from those is the same."""
+def _distinct(state: State, options: Sequence[Match], *, bases: bool = False) -> list[Match]:
+    """Leave out the options that are views of one before them: what follows from those is the same.
+
+    With `bases`, not what one before is a view of: other operations may read that, and the view not.
+    """
+    order = state.trace.order
     kept: list[Match] = []
     for option in options:
-        if not any(same_tensor(state.trace, option.value, each.value) for each in kept):
+        if not any(
+            same_tensor(state.trace, option.value, each.value)
+            and not (bases and order(option.value) < order(each.value))
+            for each in kept
+        ):
             kept.append(option)
     return kept
 
@@ -193,7 +203,7 @@ def _from_other_inputs(state: State, index: int, seen: Observation) -> tuple[Cha
             if match.value != state.chosen[origin].value
         }
         found = matches(state, layer, seen, state.sources(layer, changes), far=False)
-        if found and _strain_change(state, changes, except_for=index) <= 0:
+        if found and _strain_change(state, changes, before=index) <= 0:
             return changes, found
     return {}, []
 
@@ -267,11 +277,16 @@ def _chain(state: State, blob: str, match: Match) -> Changes:
     return changes
 
 
-def _strain_change(state: State, changes: Changes, except_for: int | None = None) -> float:
-    """By how much the strain of all layers around the changed blobs grows."""
+def _strain_change(state: State, changes: Changes, before: int | None = None) -> float:
+    """By how much the strain of all layers around the changed blobs grows.
+
+    While the walk stands `before` a layer, neither that counts nor a layer whose inputs are not aligned yet.
+    """
     around: set[int] = set()
     for blob in changes:
         around.add(state.graph.blobs[blob].producer)
         around.update(state.readers(blob))
-    around.discard(-1 if except_for is None else except_for)
+    if before is not None:
+        layers = state.graph.layers
+        around = {index for index in around if layer_is_aligned_above(state, layers[index])} - {before}
     return sum(state.layer_strain(index, changes) - state.layer_strain(index) for index in around)

@@ -153,5 +153,7 @@ class DeadOrAlive(nn.Module):
         y = F.relu(self.conv(x))
         a, b, c = y.chunk(3, 1)
         rest, first = y[:, 3:], y[:, :3]
-        z = torch.cat([c * b, a, rest * torch.sigmoid(first)], 1)
-        return z, self.norm(y) * self.scale, y.flatten(2).transpose(1, 2)
+        z = torch.cat([a * b, a - c, b * c, rest * torch.sigmoid(first)], 1)
+        seen = y.flatten(2).transpose(1, 2)
+        keys = seen * 2.0
+        return z, self.norm(y) * self.scale, torch.softmax(seen @ keys.transpose(1, 2), -1) @ seen
