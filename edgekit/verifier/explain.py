@@ -17,7 +17,7 @@ from edgekit.verifier.model import LayerResult, Status, VerifyReport
 from edgekit.verifier.refit import zero_bias
 from edgekit.verifier.remedy import find_remedies
 from edgekit.verifier.run import Artefact
-from edgekit.verifier.spoilt import spoilt
+from edgekit.verifier.spoilt import rounded_weights, spoilt
 
 _MOST_EXPLAINED = 16
 _ELEMENTWISE = frozenset(
@@ -50,6 +50,7 @@ def explain(
         if layer.index not in found or not found[layer.index].blamed
     }
     mended = find_remedies(artefact, alignment, samples, own) if remedies and own else {}
+    rounded = rounded_weights(artefact.graph)
     layers = tuple(
         replace(
             layer,
@@ -60,6 +61,7 @@ def explain(
                 _before_weights(alignment.layers[layer.index]),
                 _between(artefact.graph, alignment.layers[layer.index]),
                 layer.finding,
+                _own_cause(artefact.graph, alignment.layers[layer.index], rounded),
             ),
             remedy=mended.get(layer.index),
         )
@@ -93,11 +95,12 @@ def _why(
     missing: str | None,
     between: Sequence[Layer] = (),
     finding: Finding | None = None,
+    bad: Sequence[str] = (),
 ) -> str | None:
     """Return the sentences, without the first one's capital and the last one's full stop.
 
     `between` are the layers without a tensor of PyTorch's that run together with it. What a `finding`
-    of zeros says already is not said again.
+    of zeros says already is not said again. `bad` is what can be seen in the layer itself.
     """
     if found is None:
         return None
@@ -106,7 +109,6 @@ def _why(
     if seen is not None and (found.blamed or elementwise):  # a guess at parameters would contradict the path
         seen = without_guess(seen)
     parts = [] if seen is None or finding is Finding.ALL_ZERO else [seen]
-    bad = [] if found.blamed else _bad_weights(layer, between)
     if found.blamed:
         parts.append(found.sentence)
     elif remedy is not None:
@@ -115,7 +117,7 @@ def _why(
         at_fault = f"its {_parts_of(layer)}{_or_those_of(between)} are at fault"
         zeros = ", and all of its biases are zero" if zero_bias(layer) else ""
         parts.append(f"it is wrong whichever kernel of ncnn computes it: {at_fault}{zeros}")
-    parts += bad
+    parts += [] if found.blamed or is_lost_activation(seen) else bad
     if missing is not None and not found.blamed:
         parts.append(missing)
     if not parts:
@@ -137,10 +139,15 @@ def _before_weights(entry: LayerAlignment) -> str | None:
     return f"the model's {names}{where} {lack} in the .param: edgekit diff shows whether more is missing"
 
 
-def _bad_weights(layer: Layer, between: Sequence[Layer]) -> list[str]:
-    """Name weights of NaN, infinity or nothing but zeros, in a layer or in those that run with it."""
-    own = [f"its {words}" for words in spoilt(layer)]
-    return own + [f"{each.name}'s {words}" for each in between for words in spoilt(each)]
+def _own_cause(graph: Graph, entry: LayerAlignment, rounded: Mapping[int, Sequence[str]]) -> list[str]:
+    """Name what can be seen to be wrong in a layer or in those that run with it."""
+    layer = graph.layers[entry.index]
+    found = [f"its {words}" for words in (*spoilt(layer), *rounded.get(entry.index, ()))]
+    found += [f"{each.name}'s {words}" for each in _between(graph, entry) for words in spoilt(each)]
+    if layer.type == "Noop" and entry.operations:
+        meant = entry.operations[-1].op.rpartition(".")[2].strip("_")
+        found.append(f"it does nothing where the model computes {meant}")
+    return found
 
 
 def _between(graph: Graph, entry: LayerAlignment) -> list[Layer]:

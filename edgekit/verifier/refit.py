@@ -19,7 +19,7 @@ from edgekit.ops.describe import ACTIVATION_NAMES
 from edgekit.ops.spec import decode
 from edgekit.verifier.variant import Variant
 
-_CONVOLUTIONS = ("Convolution", "ConvolutionDepthWise", "Convolution1D")
+_CONVOLUTIONS = ("Convolution", "ConvolutionDepthWise", "Convolution1D", "ConvolutionDepthWise1D")
 _TRANSPOSED = ("Deconvolution", "DeconvolutionDepthWise")
 _TYPES = (*_CONVOLUTIONS, *_TRANSPOSED, "InnerProduct")
 _MOST_INPUTS = 4
@@ -35,6 +35,7 @@ _MOST_EQUATIONS = 20_000
 OTHER_NORM = ", as of a norm folded otherwise"
 """How the words of a remedy end that gives each output channel a factor of its own."""
 
+_LEAKY = ACTIVATION_NAMES.index("leakyrelu")
 _FLOAT32 = 0
 """The tag of weights that are stored as float32."""
 
@@ -94,16 +95,25 @@ def _fit(layer: Layer, actual: Array, wanted: Array) -> _Fit | None:
     bias = weights.get("bias_data", np.zeros(y.shape[0]))
     if not (np.isfinite(y).all() and np.isfinite(r).all()) or bias.shape != y.shape[:1]:
         return None
-    linear = _linear(params.integer("activation_type"), params.numbers("activation_params"), y, r)
+    kind, numbers = params.integer("activation_type"), params.numbers("activation_params")
+    y, r = (_before_slope(kind, numbers, each) for each in (y, r))
+    linear = _linear(kind, numbers, y, r)
     if linear is None or not linear.any():
         return None
     return _Fit(layer, weight, bias, y - bias[:, None], r - bias[:, None], linear, shape)
 
 
+def _before_slope(kind: int, numbers: tuple[float, ...], made: Array) -> Array:
+    """Return what a leaky ReLU was given: it hides nothing."""
+    if kind == _LEAKY and len(numbers) == 1 and numbers[0] > 0:
+        return np.where(made < 0, made / numbers[0], made)
+    return made
+
+
 def _linear(kind: int, numbers: tuple[float, ...], y: Array, r: Array) -> Array | None:
     """Where neither of two results is bent by the activation; None for one that bends everywhere."""
     name = ACTIVATION_NAMES[kind] if 0 <= kind < len(ACTIVATION_NAMES) else ""
-    if name == "none":
+    if name == "none" or (kind == _LEAKY and len(numbers) == 1 and numbers[0] > 0):
         return np.ones(y.shape, bool)
     if name in ("relu", "leakyrelu"):
         return (y > 0) & (r > 0)

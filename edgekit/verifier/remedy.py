@@ -20,6 +20,7 @@ from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Array, compare
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
+from edgekit.verifier.exchanged import exchanged
 from edgekit.verifier.limits import Limits, limits_of
 from edgekit.verifier.refit import refits
 from edgekit.verifier.run import Artefact
@@ -138,7 +139,9 @@ def _trials(
             continue
         size = sum(weight.data.nbytes for weight in layer.weights)
         given, wanted = _range(samples[number], entry, layer.inputs[0])
-        tried = itertools.chain([Variant(layer, _UNCHANGED)], variants(layer, given, wanted))
+        others = [artefact.graph.layers[other] for other in culprits]
+        meant = itertools.chain(exchanged(layer, others), variants(layer, given, wanted))
+        tried = itertools.chain([Variant(layer, _UNCHANGED)], meant)
         for count, variant in enumerate(tried):
             left -= size
             if left < 0:

@@ -37,7 +37,10 @@ _USUAL: Mapping[str, tuple[int | float, ...]] = {
 }
 """Values that models use, by ncnn's name of the parameter."""
 
-_GROUPED = ("ConvolutionDepthWise", "DeconvolutionDepthWise", "GroupNorm")
+_DEPTHWISE = tuple(
+    f"{kind}DepthWise{size}" for kind in ("Convolution", "Deconvolution") for size in ("", "1D", "3D")
+)
+_GROUPED = (*_DEPTHWISE, "GroupNorm")
 _NOT_MEANT = {"Gemm": ("transB",), **dict.fromkeys(_GROUPED, ("group",))}
 """Parameters that say how the weights lie in the file: another value would read other weights."""
 
