@@ -9,13 +9,13 @@ import numpy as np
 
 from edgekit.errors import require
 from edgekit.runtimes.onnx_kernels import Run, kernel
-from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Measured
+from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Measured, Replay
 
 _TAKES_NUMBERS = frozenset({"Resize", "Upsample"})
 """Operators whose further inputs are scales: parameters, not numbers that were rounded."""
 
 
-class OnnxReplay:
+class OnnxReplay(Replay):
     """Replays nodes of an ONNX trace; see `edgekit.runtimes.trace.Replay`.
 
     `protos` are the nodes of the trace, `ids` the value of every name, `values` the recorded numbers.
@@ -29,18 +29,6 @@ class OnnxReplay:
         self._ids = ids
         self._values = values
         self._runs: dict[tuple[int, bool], Run | None] = {}
-
-    def run(
-        self,
-        nodes: Sequence[int],
-        given: Mapping[int, Array],
-        targets: Sequence[int],
-        jitter: int | None,
-        *,
-        wide: bool = True,
-    ) -> dict[int, Array]:
-        """Return the values of `targets` made by `nodes` out of `given` and constants."""
-        return self.reduce(nodes, given, targets, jitter, lambda _, numbers: numbers, wide=wide)
 
     def reduce(
         self,

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils import _pytree as pytree
 
-from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Measured
+from edgekit.runtimes.trace import JITTER, NARROW_JITTER, Array, Measured, Replay
 
 _aten = torch.ops.aten
 
@@ -49,25 +49,13 @@ class Call:
         return tuple(found)
 
 
-class TorchReplay:
+class TorchReplay(Replay):
     """Replays calls of a tape; see `edgekit.runtimes.trace.Replay`."""
 
     def __init__(self, calls: Sequence[Call], tensors: Mapping[int, torch.Tensor]) -> None:
         self._calls = calls
         self._tensors = tensors
         self._reads: dict[int, tuple[int, ...]] = {}
-
-    def run(
-        self,
-        nodes: Sequence[int],
-        given: Mapping[int, Array],
-        targets: Sequence[int],
-        jitter: int | None,
-        *,
-        wide: bool = True,
-    ) -> dict[int, Array]:
-        """Return the values of `targets` made by `nodes` out of `given` and constants."""
-        return self.reduce(nodes, given, targets, jitter, lambda _, numbers: numbers, wide=wide)
 
     def reduce(
         self,

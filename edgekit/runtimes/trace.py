@@ -67,7 +67,7 @@ class Replay(Protocol):
         holds on the way where less is left of it (the 1 in exp(x) - 1). d is `JITTER` in float64 and
         `NARROW_JITTER` with `wide` off, where it has to stand out of the rounding of float32 itself.
         """
-        ...
+        return self.reduce(nodes, given, targets, jitter, lambda _, numbers: numbers, wide=wide)
 
     def reduce(
         self,
@@ -79,7 +79,7 @@ class Replay(Protocol):
         *,
         wide: bool = True,
     ) -> dict[int, Measured]:
-        """Return `measure(value, numbers)` of each target; the numbers themselves are not kept."""
+        """Return `measure(value, numbers)` of each target, taken as soon as it is there and not kept."""
         ...
 
 
