@@ -15,6 +15,9 @@ _TAKES_NUMBERS = frozenset({"Resize", "Upsample"})
 """Operators whose further inputs are scales: parameters, not numbers that were rounded."""
 
 
+_HOLDS = {"Elu": 1, "Selu": 1, "Celu": 1, "Softplus": 1, "Mish": "x", "Gelu": "x"}
+
+
 class OnnxReplay(Replay):
     """Replays nodes of an ONNX trace; see `edgekit.runtimes.trace.Replay`.
 
@@ -67,9 +70,11 @@ class OnnxReplay(Replay):
                 number = array.size == 1 or (place > 0 and proto.op_type in _TAKES_NUMBERS)
                 values[self._ids[name]] = _moved(array, None if number else generator, wide)
         inputs = [values[self._ids[name]] if name else None for name in proto.input]
+        held = None if generator is None else _held(proto.op_type, inputs[0])
         for name, array in zip(proto.output, self._run_node(index, inputs, wide), strict=True):
             if name:
-                yield self._ids[name], array
+                moved = array if held is None else array + (held - _moved(held, generator, wide))
+                yield self._ids[name], moved
 
     def _names(self, index: int) -> list[str]:
         """The tensors that a node reads and makes."""
@@ -133,3 +138,10 @@ def _moved(array: Array, generator: np.random.Generator | None, wide: bool) -> A
     step = JITTER if wide else NARROW_JITTER
     signs = generator.integers(0, 2, moved.shape, dtype=np.int8)
     return np.asarray(moved * (signs * (2 * step) + (1 - step)).astype(moved.dtype))
+
+
+def _held(op: str, x: Array | None) -> Array | None:
+    """The largest number that a function holds on the way, where its result may be far smaller."""
+    if x is None or op not in _HOLDS:
+        return None
+    return np.ones_like(x) if _HOLDS[op] == 1 else np.abs(x)

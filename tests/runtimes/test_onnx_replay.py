@@ -95,3 +95,11 @@ def test_convolutions_are_exact_too(op: str, pads: list[int]) -> None:
     assert exact.dtype == np.float64
     assert exact.shape == recorded.shape
     assert 0 < np.abs(exact - recorded).max() < 1e-3
+
+
+def test_what_a_function_holds_on_the_way_is_rounded_too() -> None:
+    """log(1 + exp(x)) of x = -100 is next to nothing, but the 1 in it is not."""
+    nodes = [helper.make_node("Neg", ["x"], ["n"]), helper.make_node("Softplus", ["n"], ["y"])]
+    trace = trace_of(nodes, "y")
+    assert np.abs(replayed(trace)).max() < 1e-30
+    assert np.abs(replayed(trace, jitter=3)).max() == pytest.approx(JITTER, rel=1e-3)
