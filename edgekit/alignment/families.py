@@ -167,6 +167,7 @@ _SPATIAL = (_WEIGHTED - {"InnerProduct"}) | frozenset(
 """Types that know their axes as channels, rows and columns, as PyTorch orders them."""
 _KEEPS_NUMBERS = frozenset("Reshape Flatten Squeeze ExpandDims".split())
 """Types that give their numbers, in the order in which they lie, another shape."""
+_BATCH_PARAMS = {"12", "13"}  # of a Reshape: the axes of its input and its output that are the batch
 _KEEPS_ORDER = frozenset(
     "AbsVal BNLL BinaryOp CELU Clip Dropout ELU Eltwise Erf Exp GELU HardSigmoid HardSwish Log Mish Noop "
     "PReLU Power ReLU SELU Scale Shrink Sigmoid Softplus Swish TanH Threshold UnaryOp Split".split()
@@ -214,8 +215,10 @@ def turned(layer: Layer, permute: tuple[int, ...] | None, before: Sequence[tuple
 
 
 def keeps_numbers(layer: Layer) -> bool:
-    """Whether a layer gives its numbers another shape and nothing else."""
-    return layer.type in _KEEPS_NUMBERS
+    """Whether a layer gives its numbers another shape and nothing else; one that moves the batch does not."""
+    return layer.type in _KEEPS_NUMBERS and not (
+        layer.type == "Reshape" and _BATCH_PARAMS & layer.params.keys()
+    )
 
 
 def may_turn(layer: Layer) -> bool:

@@ -7,7 +7,7 @@ equal weights on one input, equal constants) may stand in for each other: a conv
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -200,6 +200,20 @@ class Flow:
             )
             self._reordered[before, after] = first.size == last.size and not np.array_equal(first, last)
         return self._reordered[before, after]
+
+    def same_order(self, value: int) -> Iterator[int]:
+        """Yield a value, and those above it of which it is a view that leaves the numbers in their order."""
+        trace = self.trace
+        while True:
+            yield value
+            node = trace.nodes[trace.producers[value]] if value in trace.producers else None
+            if node is None or not families.is_view(node.op) or len(node.inputs) != 1:
+                return
+            (above,) = node.inputs
+            before, after = trace.values[above], trace.values[value]
+            if before.size != after.size or not np.array_equal(before.reshape(-1), after.reshape(-1)):
+                return
+            value = above
 
     def inputs(self, nodes: Collection[int], sources: Iterable[int]) -> dict[int, int]:
         """Return, for every live value that `nodes` read from outside, the source that stands for it."""

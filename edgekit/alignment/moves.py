@@ -6,9 +6,7 @@ do those behind it, down to the first layer to which the order makes a differenc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
+from collections.abc import Iterable, Iterator
 
 from edgekit.alignment import families, hypotheses
 from edgekit.alignment.layout import Layout
@@ -31,7 +29,20 @@ def of_moves(state: State, index: int) -> list[Changes]:
         if origin not in state.pinned and _is_moved(state, origin)
         for value in _views(state, origin)
     )
-    return [each for each in changes if each]
+    return [*(each for each in changes if each), *_in_own_axes(state, origins)]
+
+
+def _in_own_axes(state: State, origins: Iterable[str]) -> Iterator[Changes]:
+    """The same tensors with the axes of one element that PyTorch gives them: some layers count these too."""
+    for origin in origins:
+        entry = state.chosen[origin]
+        maker = state.graph.layers[state.graph.blobs[origin].producer]
+        if origin in state.pinned or not entry.layout.is_identity:
+            continue
+        for value in state.flow.same_order(entry.value):
+            own = hypotheses.lying(state, maker.inputs, value, None)
+            if own.sizes == entry.layout.sizes and own != entry.layout:
+                yield {origin: Match(value, own, 0.0)}
 
 
 def _is_moved(state: State, blob: str) -> bool:
@@ -73,7 +84,7 @@ def _as_it_lies(state: State, blob: str, value: int) -> Match:
     """A tensor, or a view of it with axes as long as the blob's, in PyTorch's order."""
     entry = state.chosen[blob]
     maker = state.graph.layers[state.graph.blobs[blob].producer]
-    for each in _same_order(state, value):
+    for each in state.flow.same_order(value):
         sizes = [size for size in state.trace.values[each].shape if size > 1]
         if sorted(sizes) == sorted(entry.layout.sizes):
             rest = iter(sizes)
@@ -82,18 +93,3 @@ def _as_it_lies(state: State, blob: str, value: int) -> Match:
     if families.keeps_numbers(maker):
         return Match(value, Layout(entry.layout.shape, None, entry.layout.batch_axis), 0.0)
     return Match(value, hypotheses.lying(state, maker.inputs, value, None), 0.0)
-
-
-def _same_order(state: State, value: int) -> Iterator[int]:
-    """A tensor and those above it of which it is a view that leaves the numbers in their order."""
-    trace = state.trace
-    while True:
-        yield value
-        node = trace.nodes[trace.producers[value]] if value in trace.producers else None
-        if node is None or not families.is_view(node.op) or len(node.inputs) != 1:
-            return
-        (above,) = node.inputs
-        before, after = trace.values[above], trace.values[value]
-        if before.size != after.size or not np.array_equal(before.reshape(-1), after.reshape(-1)):
-            return
-        value = above

@@ -22,6 +22,7 @@ _MOST_STRAIN = 12.0  # of one layer: beyond that it only says that something is 
 _MOST_FAILING_STRAIN = 6.0
 _PER_COMPUTING = 0.15  # that a layer computes a tensor's numbers is no coincidence, that it moves them may be
 _PER_CHANGE = 0.03  # what a hypothesis pays for every blob that it moves: the simpler one is likelier
+_OTHER_AXES = 0.25  # strain of a layer whose result has axes of one element otherwise than PyTorch's
 _BETTER = 0.08  # smallest gain that counts
 
 
@@ -103,12 +104,16 @@ class Scorer:
             open_blobs = [blob for blob in layer.outputs if blob not in state.chosen]
             for blob in open_blobs:
                 align_blob(state, index, blob, seen.get(blob))
-            if any(blob not in state.chosen for blob in layer.outputs):
+            if all(blob not in state.chosen for blob in layer.outputs):
                 fails += 1
                 continue
+            left = any(blob not in state.chosen for blob in layer.outputs)
             failing = self.fails_from(state, index, seen, started)
-            fails += failing * (_PARTIAL if open_blobs else 1.0)
-            computing += failing and not families.is_move(layer)
+            fails += 1.0 if left else failing * (_PARTIAL if open_blobs else 1.0)
+            computing += (
+                failing and not families.is_move(layer) and not _is_right_but_for_axes(state, index, seen)
+            )
+            strains[False] += _OTHER_AXES * (not failing and _has_other_axes(state, index))
             if all(blob in state.chosen for blob in layer.inputs):
                 most = _MOST_FAILING_STRAIN if failing else _MOST_STRAIN
                 strains[failing] += min(state.layer_strain(index, fails=failing), most)
@@ -134,6 +139,32 @@ class Scorer:
             noise = layer_noise(state.flow, layer, sources, [entry.value], exact=exact)
             self._noises[key] = noise[entry.value]
         return error > floor(self._noises[key])
+
+
+def _is_right_but_for_axes(state: State, index: int, seen: Mapping[str, Observation]) -> bool:
+    """Whether all that is wrong with a layer's results are their axes of one element."""
+    pairs = [
+        (state.chosen[blob].layout, seen[blob])
+        for blob in state.graph.layers[index].outputs
+        if blob in state.chosen and blob in seen
+    ]
+    return bool(pairs) and all(
+        found.arrays[0].shape != layout.shape
+        and tuple(size for size in found.arrays[0].shape if size > 1) == layout.sizes
+        for layout, found in pairs
+    )
+
+
+def _has_other_axes(state: State, index: int) -> bool:
+    """Whether a layer's results have axes of one element where no such view of their tensors has them."""
+    for blob in state.graph.layers[index].outputs:
+        entry = state.chosen.get(blob)
+        if entry is None or blob in state.pinned or not entry.layout.is_identity:
+            continue
+        shapes = [state.trace.values[value].shape for value in state.flow.same_order(entry.value)]
+        if not any(entry.layout.shape in (shape, shape[1:]) for shape in shapes):
+            return True
+    return False
 
 
 def is_far(state: State, index: int, seen: Mapping[str, Observation]) -> bool:

@@ -99,3 +99,43 @@ def test_a_sum_that_reads_another_branch_still_stands_for_the_sum(
     found = align(artefact, [model.record(probe(X, 0, number)) for number in (0, 1)])
     assert found.blobs["32"].value == clean.blobs["32"].value
     assert found.coverage == clean.coverage == 1
+
+
+class Fed(nn.Module):
+    """An activation that only a recurrent layer reads, axes turned around one of length 1; x is 1x4x12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.front, self.side = nn.Conv1d(4, 8, 3, padding=1), nn.Conv1d(4, 8, 3, padding=1)
+        self.lstm = nn.LSTM(8, 6, batch_first=True)
+        self.mix, self.last = nn.Linear(6, 8), nn.Conv2d(8, 3, (1, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = torch.nn.functional.leaky_relu(self.front(x), 0.3)
+        steps = torch.tanh(self.mix(self.lstm(first.transpose(1, 2))[0]))
+        turned = steps.view(1, 1, 12, 8).permute(0, 3, 1, 2)
+        return self.last(turned + torch.tanh(self.side(x)).view(1, 8, 1, 12))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "guilty"),
+    [
+        ("-23310=1,0.3 2=1 3=1 4=1 5=1 6=96 9=2", "2=1 3=1 4=1 5=1 6=96", "conv1drelu_0"),
+        ("0=4", "0=5", "permute_8"),
+    ],
+    ids=["activation", "axes of length 1"],
+)
+def test_what_the_next_layers_cannot_read_is_not_their_fault(
+    tmp_path: Path, old: str, new: str, guilty: str
+) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        net = Fed().eval()
+    edgekit.export(net, tmp_path / "b", inputs={"x": (1, 4, 12)}, seed=0)
+    param = tmp_path / "b" / "model.ncnn.param"
+    text = param.read_text("utf-8")
+    assert text.count(f" {old}\n") == 1
+    (tmp_path / "m.param").write_text(text.replace(f" {old}\n", f" {new}\n"), "utf-8")
+    shutil.copy(param.with_suffix(".bin"), tmp_path / "m.bin")
+    inputs = (InputSpec("x", (1, 4, 12)),)
+    assert edgekit.verify(tmp_path / "m.param", model=net, input_specs=inputs).culprits == (guilty,)
