@@ -118,7 +118,7 @@ def _few_channels(y: Array, r: Array) -> tuple[float, str] | None:
 
 def _channel_order(y: Array, r: Array) -> tuple[float, str] | None:
     """The channels of the result are those of the reference in another order."""
-    if y.ndim < 2 or not 2 <= y.shape[0] <= _MOST_CHANNELS:
+    if y.ndim < 1 or not 2 <= y.shape[0] <= _MOST_CHANNELS:
         return None
     mine, theirs = y.reshape(y.shape[0], -1), r.reshape(r.shape[0], -1)
     key_y, key_r = _fingerprint(mine), _fingerprint(theirs)
@@ -208,8 +208,8 @@ def _where(y: Array, r: Array) -> str | None:
 
 
 def _slice(array: Array) -> str:
-    """What ncnn calls the outermost axis: channels of a picture, rows of a matrix."""
-    return "channel" if array.ndim > 2 else "row"
+    """What ncnn calls the outermost axis: channels of a picture, rows of a matrix, numbers of a vector."""
+    return "channel" if array.ndim > 2 else "row" if array.ndim == 2 else "number"
 
 
 def _fingerprint(rows: Array) -> Array:

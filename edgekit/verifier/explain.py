@@ -145,7 +145,7 @@ def _own_cause(graph: Graph, entry: LayerAlignment, rounded: Mapping[int, Sequen
     found = [f"its {words}" for words in (*spoilt(layer), *rounded.get(entry.index, ()))]
     found += [f"{each.name}'s {words}" for each in _between(graph, entry) for words in spoilt(each)]
     if layer.type == "Noop" and entry.operations:
-        meant = entry.operations[-1].op.rpartition(".")[2].strip("_")
+        meant = entry.operations[-1].op.rpartition(".")[2].strip("_").removesuffix("_kernel")
         found.append(f"it does nothing where the model computes {meant}")
     return found
 

@@ -20,6 +20,7 @@ from edgekit.graph import Graph, Layer
 from edgekit.numerics.floors import floor
 from edgekit.numerics.metrics import Array, compare
 from edgekit.runtimes.ncnn import PRECISIONS, Case, Feed, run_cases
+from edgekit.verifier.affine import refitted
 from edgekit.verifier.exchanged import exchanged
 from edgekit.verifier.limits import Limits, limits_of
 from edgekit.verifier.refit import refits
@@ -120,7 +121,11 @@ def _refits(
             continue
         layer, (blob,) = trial.variant.layer, trial.entry.outputs
         blobs = samples[culprits[trial.entry.index]].blobs
-        for count, variant in enumerate(refits(layer, blobs[layer.inputs[0]], actual, blobs[blob])):
+        fitted = (
+            *refits(layer, blobs[layer.inputs[0]], actual, blobs[blob]),
+            *refitted(layer, actual, blobs[blob]),
+        )
+        for count, variant in enumerate(fitted):
             left -= sum(weight.data.nbytes for weight in variant.layer.weights)
             if left < 0:
                 return

@@ -40,6 +40,9 @@ _USUAL: Mapping[str, tuple[int | float, ...]] = {
 _DEPTHWISE = tuple(
     f"{kind}DepthWise{size}" for kind in ("Convolution", "Deconvolution") for size in ("", "1D", "3D")
 )
+_FUNCTIONS = ("ReLU", "Swish", "HardSwish", "GELU", "Sigmoid", "HardSigmoid", "TanH", "Mish", "ELU", "Noop")
+"""Layers of every number for itself, without parameters; the last does nothing."""
+
 _GROUPED = (*_DEPTHWISE, "GroupNorm")
 _NOT_MEANT = {"Gemm": ("transB",), **dict.fromkeys(_GROUPED, ("group",))}
 """Parameters that say how the weights lie in the file: another value would read other weights."""
@@ -74,6 +77,17 @@ def variants(layer: Layer, given: Array, wanted: Array) -> Iterator[Variant]:
     if "kernel_w" in params.values:
         yield from _windows(layer, params)
     yield from _weight_orders(layer)
+    yield from _functions(layer)
+
+
+def _functions(layer: Layer) -> Iterator[Variant]:
+    """Another function of every number in place of this one, or of none at all."""
+    if layer.type not in _FUNCTIONS or len(layer.inputs) != 1:
+        return
+    for kind in _FUNCTIONS[:-1]:
+        if kind != layer.type:
+            words = f"the layer type {kind} instead of {layer.type}"
+            yield Variant(replace(layer, type=kind, params={}, text=None), words)
 
 
 def _input_orders(layer: Layer) -> Iterator[Variant]:

@@ -80,3 +80,10 @@ def test_an_activation_that_was_lost_is_named(size: float) -> None:
 def test_a_half_is_no_silu() -> None:
     x = 0.05 * np.random.default_rng(0).standard_normal((3, 8, 8)).astype(np.float32)
     assert diagnose(2 * x, x) == "everything is multiplied by 2"
+
+
+def test_numbers_of_a_vector_in_another_order() -> None:
+    vector = np.linspace(1, 2, 10)
+    found = diagnose(np.roll(vector, 1), vector)
+    assert found is not None
+    assert found.startswith("10 numbers stand in another order (0<-9")

@@ -60,3 +60,20 @@ def test_of_an_activation_no_second_one_is_suspected() -> None:
     assert why is not None
     assert "too many" not in why
     assert "too many" in (_why(convolution, found, None, None) or "")
+
+
+def test_another_function_is_tried_where_one_does_nothing() -> None:
+    x = np.linspace(-2, 2, 8, dtype=np.float32)
+    types = {each.layer.type for each in variants(Layer("Noop", "drop_0", ("a",), ("b",)), x, np.tanh(x))}
+    assert {"TanH", "Swish", "GELU"} <= types
+    assert all(each.layer.type == "Softmax" for each in variants(Layer("Softmax", "s", ("a",), ("b",)), x, x))
+
+
+def test_the_groups_of_a_depthwise_layer_are_not_doubted() -> None:
+    weight = Weight("weight_data", np.ones((4, 1, 3), np.float32))
+    for kind in ("ConvolutionDepthWise1D", "DeconvolutionDepthWise1D"):
+        params = {"0": 4, "1": 3, "6": 12, "7": 4}
+        layer = Layer(kind, "conv", ("a",), ("b",), params, (weight,))
+        words = [each.words for each in variants(layer, np.ones((4, 9)), np.ones((4, 7)))]
+        assert words
+        assert not any(each.startswith("group") for each in words)
