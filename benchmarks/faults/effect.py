@@ -51,18 +51,25 @@ def effects(subject: Subject, graph: Graph, layers: Sequence[int], clean: Tensor
 
 def _run(subject: Subject, graph: Graph, layers: Sequence[int]) -> dict[str, Array]:
     """Every layer alone on reference inputs, a case of its own for it and for the layers that read it."""
-    cases = [case for index in layers for case in (_alone(subject, index), _next(subject, index))]
+    cases = [
+        case for index in layers for case in (_alone(subject, graph, index), _next(subject, graph, index))
+    ]
     param, weights = subject.write(graph)
     return tensors(subject.device, param, weights, graph, cases, CALM)
 
 
-def _alone(subject: Subject, index: int) -> Case:
+def _alone(subject: Subject, faulty: Graph, index: int) -> Case:
     anchors = subject.alignment.layers[index].anchors
     outputs = subject.graph.layers[index].outputs if anchors else ()
-    return Case(f"alone{index}", _feeds(subject, anchors), outputs)
+    return Case(f"alone{index}", _feeds(subject, faulty, _read(faulty, index, anchors)), outputs)
 
 
-def _next(subject: Subject, index: int) -> Case:
+def _read(faulty: Graph, index: int, anchors: Sequence[str]) -> tuple[str, ...]:
+    """What has to be given to a layer: its anchors, and what it reads now that it did not read before."""
+    return tuple(dict.fromkeys((*anchors, *faulty.layers[index].inputs))) if anchors else ()
+
+
+def _next(subject: Subject, faulty: Graph, index: int) -> Case:
     """The layers that read a layer's result, everything else that they read given to them."""
     graph, anchors = subject.graph, subject.alignment.layers[index].anchors
     copies, readers = {*graph.layers[index].outputs}, []
@@ -75,16 +82,23 @@ def _next(subject: Subject, index: int) -> Case:
                 readers.append(layer)
     beside = [blob for layer in readers for blob in layer.inputs if blob not in copies]
     outputs = tuple(blob for layer in readers for blob in layer.outputs) if anchors else ()
-    return Case(f"next{index}", _feeds(subject, (*anchors, *beside)), outputs)
+    given = (*_read(faulty, index, anchors), *beside)
+    return Case(f"next{index}", _feeds(subject, faulty, given), outputs)
 
 
-def _feeds(subject: Subject, blobs: Sequence[str]) -> dict[str, Feed]:
-    reference = subject.samples[0].blobs
-    return {
-        blob: Feed(reference[blob], subject.alignment.blobs[blob].layout.batch_axis)
-        for blob in blobs
-        if blob in reference
-    }
+def _feeds(subject: Subject, faulty: Graph, blobs: Sequence[str]) -> dict[str, Feed]:
+    """The reference of some blobs; a copy that only the faulty graph has holds what it is a copy of."""
+    reference, feeds = subject.samples[0].blobs, {}
+    for blob in blobs:
+        known = blob
+        while known not in reference and known in faulty.blobs:
+            maker = faulty.layers[faulty.blobs[known].producer]
+            if maker.type != "Split":
+                break
+            known = maker.inputs[0]
+        if known in reference:
+            feeds[blob] = Feed(reference[known], subject.alignment.blobs[known].layout.batch_axis)
+    return feeds
 
 
 def _effect(subject: Subject, index: int, clean: Tensors, faulty: Tensors) -> Effect:
