@@ -87,7 +87,7 @@ def _run(
     culprits: Mapping[int, int],
     trials: Sequence[_Trial],
 ) -> Mapping[str, Array]:
-    """Run all trials in one net; where ncnn cannot load or run that, each culprit's in a net of its own."""
+    """Run all trials in one net; where ncnn cannot load or run that, ever fewer, without those it cannot."""
     if not trials:
         return {}
     with scratch.folder() as folder:
@@ -98,13 +98,22 @@ def _run(
             reply = run_cases(artefact.device, param, weights, cases, PRECISIONS[artefact.precision])
             reply.close()
             return reply.tensors
-        except (WorkerCrashed, WorkerError, UserError):
-            groups = itertools.groupby(trials, lambda trial: trial.entry.index)
-            apart = [list(group) for _, group in groups]
+        except (WorkerCrashed, WorkerError, UserError) as error:
+            halved = isinstance(error, WorkerError)  # a worker that hangs is waited for only once a culprit
     found: dict[str, Array] = {}
-    for group in apart if len(apart) > 1 else ():
-        found |= _run(artefact, alignment, samples, culprits, group)
+    for part in _apart(trials, halved):
+        found |= _run(artefact, alignment, samples, culprits, part)
     return found
+
+
+def _apart(trials: Sequence[_Trial], halved: bool) -> list[Sequence[_Trial]]:
+    """Return each culprit's trials for themselves; those of one culprit in halves, or not at all."""
+    groups = itertools.groupby(trials, lambda trial: trial.entry.index)
+    apart: list[Sequence[_Trial]] = [list(group) for _, group in groups]
+    if len(apart) > 1:
+        return apart
+    half = len(trials) // 2 if halved else 0
+    return [trials[:half], trials[half:]] if half else []
 
 
 def _refits(

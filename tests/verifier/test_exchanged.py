@@ -129,3 +129,22 @@ def test_a_depthwise_layer_of_one_dimension_is_put_right(broken: Break, lost: st
     (culprit,) = broken(lose)
     said = {"activation": "activation leakyrelu(0.1) instead of none", "bias": "instead of nothing but zeros"}
     assert said[lost] in (culprit.remedy or "")
+
+
+def test_variants_that_have_no_size_do_not_hide_the_right_one(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    wide = nn.Conv2d(4, 4, 7, padding=3, groups=4).eval()  # without padding, dilated, it does not fit
+    path = tmp_path / "wide"
+    edgekit.export(wide, path, inputs={"input": (1, 4, 8, 8)})
+    graph = ncnn.read(path / "model.ncnn.param", path / "model.ncnn.bin")
+    (index,) = of_type(graph.layers, "ConvolutionDepthWise")
+    dilated = {**graph.layers[index].params, "2": 2, "12": 2, "4": 6, "14": 6, "15": 6, "16": 6}
+    layers = list(graph.layers)
+    layers[index] = dataclasses.replace(layers[index], params=dilated, text=None)
+    ncnn.write(
+        dataclasses.replace(graph, layers=tuple(layers)),
+        path / "model.ncnn.param",
+        path / "model.ncnn.bin",
+    )
+    (culprit,) = [layer for layer in edgekit.verify(path).layers if layer.status == "fail"]
+    assert (culprit.remedy or "").startswith("padding 3 instead of 6 and dilation 1 instead of 2")
