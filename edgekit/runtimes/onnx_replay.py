@@ -82,22 +82,26 @@ class OnnxReplay(Replay):
 
     def _run_node(self, index: int, inputs: Sequence[Array | None], wide: bool) -> Sequence[Array]:
         """Run a node in float64 or, where that fails or is not asked for, in float32; else as recorded."""
-        for again in (True, False) if wide else (False,):
-            run = self._runner(index, again)
-            if run is None:
-                continue
+        run = self._runner(index, wide=True) if wide else None
+        if run is not None:
             try:
-                made = run([array if array is None else _as(array, again) for array in inputs])
-            except Exception:  # some kernels say only now that they have no float64
-                self._runs[index, again] = None
-                continue
-            return [_as(array, wide) for array in made]
-        recorded = [
-            self._values[self._ids[name]] if name else np.zeros(0) for name in self._protos[index].output
-        ]
-        return [_as(array, wide) for array in recorded]
+                return run([array if array is None else _as(array, wide=True) for array in inputs])
+            except Exception:
+                narrow = self._narrow(index, inputs)  # raises where it is the inputs that do not fit
+                self._runs[index, True] = None  # some kernels say only now that they have no float64
+                return [_as(array, wide) for array in narrow]
+        return [_as(array, wide) for array in self._narrow(index, inputs)]
 
-    def _runner(self, index: int, wide: bool) -> Run | None:
+    def _narrow(self, index: int, inputs: Sequence[Array | None]) -> Sequence[Array]:
+        proto, run = self._protos[index], self._runner(index, wide=False)
+        if run is None:  # it has graphs of its own inside, which read more than its inputs
+            return [self._values[self._ids[name]] if name else np.zeros(0) for name in proto.output]
+        try:
+            return run([array if array is None else _as(array, wide=False) for array in inputs])
+        except Exception as error:
+            raise RuntimeError(f"onnxruntime cannot run {proto.op_type} again: {error}") from error
+
+    def _runner(self, index: int, *, wide: bool) -> Run | None:
         """What runs a node; None when nothing does."""
         key = (index, wide)
         if key not in self._runs:

@@ -103,3 +103,16 @@ def test_what_a_function_holds_on_the_way_is_rounded_too() -> None:
     trace = trace_of(nodes, "y")
     assert np.abs(replayed(trace)).max() < 1e-30
     assert np.abs(replayed(trace, jitter=3)).max() == pytest.approx(JITTER, rel=1e-3)
+
+
+def test_a_part_that_a_node_cannot_take_is_refused_and_not_made_up() -> None:
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["r"]),
+        helper.make_node("Relu", ["r"], ["y"]),
+    ]
+    trace = trace_of(nodes, "y", shape=np.array([4, 64]))
+    assert trace.replay is not None
+    (source,), (target,) = trace.inputs.values(), trace.outputs.values()
+    with pytest.raises(RuntimeError, match="cannot run Reshape again"):
+        trace.replay.run([0, 1], {source: trace.values[source][..., :4]}, [target], None)
+    assert replayed(trace).dtype == np.float64, "nor is it any the worse for it"
