@@ -1,16 +1,16 @@
 """A `.param/.bin` that edgekit did not make, against a PyTorch model: aligned here and now.
 
-Which blob is which input or output is told in `pairing`; a leading axis of size 1 is the batch.
+Which blob is which input or output is told in `pairing`, which of its axes is the batch in `batch`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.alignment import Ahead, Alignment, Port, Sample, align, capture, sample
+from edgekit.alignment import Ahead, Alignment, Port, Sample, Seen, align, sample
 from edgekit.alignment import Artefact as AlignedArtefact
 from edgekit.bundle import MANIFEST_FILE
 from edgekit.devices import Device
@@ -18,6 +18,7 @@ from edgekit.errors import UserError, require
 from edgekit.formats import ncnn as ncnn_format
 from edgekit.graph import Graph
 from edgekit.runtimes.trace import Trace
+from edgekit.verifier.batch import output_axis, settled_inputs, usual_axis
 from edgekit.verifier.pairing import Pair, pair_inputs, pair_outputs, pairing_warnings
 
 if TYPE_CHECKING:
@@ -72,29 +73,27 @@ def align_foreign(
     from edgekit.sources.rebuild import record_probes
 
     traces = record_probes(model, weights, inputs, seed, _PROBES)
-    pairs = pair_inputs(graph, traces[0])
+    trace = traces[0]
+    pairs = pair_inputs(graph, trace)
     warnings = pairing_warnings("input", pairs)
-    bare = AlignedArtefact(graph, param, binary, _ports(pairs, traces[0], traces[0].inputs), (), device)
+    ports = [
+        Port(pair.blob, pair.name, usual_axis(trace.values[trace.inputs[pair.name]].shape)) for pair in pairs
+    ]
     ahead = Ahead(traces)
-    seen = capture(bare, ahead)
+    bare, seen = settled_inputs(AlignedArtefact(graph, param, binary, tuple(ports), (), device), ahead)
 
     def same(blob: str, value: int) -> bool:
         return blob in seen and bool(ahead.index.matches(seen[blob], [value]))
 
-    pairs = pair_outputs(graph, traces[0], same)
+    pairs = pair_outputs(graph, trace, same)
     warnings += pairing_warnings("output", pairs)
-    artefact = replace(bare, outputs=_ports(pairs, traces[0], traces[0].outputs))
+    artefact = replace(bare, outputs=tuple(_output(pair, trace, seen) for pair in pairs))
     alignment = align(artefact, traces, ahead, seen)
-    samples = (sample(graph, alignment, traces[0], "seeded input 0"),)
+    samples = (sample(graph, alignment, trace, "seeded input 0"),)
     outputs = {pair.blob: pair.name for pair in pairs}
     return Foreign(graph, param, binary, alignment, samples, outputs, warnings)
 
 
-def _ports(pairs: Iterable[Pair], trace: Trace, values: Mapping[str, int]) -> tuple[Port, ...]:
-    return tuple(
-        Port(pair.blob, pair.name, _batch_axis(trace.values[values[pair.name]].shape)) for pair in pairs
-    )
-
-
-def _batch_axis(shape: tuple[int, ...]) -> int | None:
-    return 0 if len(shape) > 1 and shape[0] == 1 else None
+def _output(pair: Pair, trace: Trace, seen: Seen) -> Port:
+    found = seen[pair.blob].arrays[0].shape if pair.blob in seen else None
+    return Port(pair.blob, pair.name, output_axis(trace.values[trace.outputs[pair.name]].shape, found))
