@@ -7,6 +7,7 @@ answers. Each request still runs in a process of its own, so a crash of ncnn is 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -17,9 +18,12 @@ from typing import Any
 from edgekit.devices.base import Reply, Tensor
 from edgekit.devices.exchange import Ending, exchange
 from edgekit.devices.local import LocalDevice
+from edgekit.devices.watch import asleep
 
 _LONGEST_S = 30
-"""How long a request may take; a broken net can leave ncnn waiting for itself."""
+"""How long a request may take."""
+_POLL_S, _STILL_POLLS = 0.5, 4
+"""How often a fork is looked at, and how often asleep means for ever: a broken net can bring ncnn there."""
 
 
 class WarmDevice(LocalDevice):
@@ -53,6 +57,20 @@ class WarmDevice(LocalDevice):
         return Ending(int(answer), "") if answer else Ending(1, "the warm worker is gone")
 
 
+def _ended(child: int) -> int:
+    """Wait for a fork and return its status; one that sleeps for good is ended."""
+    handle, still, clock = os.pidfd_open(child), 0, ""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    while not poll.poll(_POLL_S * 1000):
+        now = asleep(child)
+        still, clock = still + 1 if now and now == clock else 0, now
+        if still == _STILL_POLLS:
+            os.kill(child, signal.SIGKILL)
+    os.close(handle)
+    return os.waitpid(child, 0)[1]
+
+
 def serve() -> None:
     """Answer lines `REQUEST<tab>RESULT` with the exit status of a fork that serves them."""
     import ncnn  # noqa: F401  # loaded once, for all forks
@@ -68,7 +86,7 @@ def serve() -> None:
             os.dup2(silence, 1)
             os.dup2(silence, 2)
             os._exit(worker.main(line.rstrip("\n").split("\t")))
-        _, status = os.waitpid(child, 0)
+        status = _ended(child)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
