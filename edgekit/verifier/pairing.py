@@ -71,23 +71,46 @@ def pair_outputs(graph: Graph, trace: Trace, same: Callable[[str, int], bool]) -
     """Pair the file's output blobs with the model's outputs, in the model's order.
 
     `same(blob, value)` tells whether a run of ncnn gave a blob the numbers of a trace value; it is asked only
-    where names and weights tell nothing.
+    where names and weights tell nothing, or where the file has more blobs that nothing reads than outputs.
 
     Raises:
         UserError: they differ in number.
     """
-    blobs, names = graph.output_blobs, tuple(trace.outputs)
+    blobs, names = _ends(graph, trace, same), tuple(trace.outputs)
     _check_count("output", blobs, names)
     found = _told(graph, blobs, names, "out")
     if not found:
-        mine = {blob: _weighted_layers(graph, blob, down=False) for blob in blobs}
-        theirs = {name: _weighted_nodes(trace, value, down=False) for name, value in trace.outputs.items()}
-        _add(found, _by_weights(graph, trace, mine, theirs), Means.WEIGHTS)
+        _add(found, _by_weights_above(graph, trace, blobs), Means.WEIGHTS)
         _add_last(found, blobs, names)
         rest, open_names = _left(found, blobs, names)
         alike = {blob: {name for name in open_names if same(blob, trace.outputs[name])} for blob in rest}
         _add(found, _one_to_one(alike), Means.NUMBERS)
     return _completed(found, blobs, names)
+
+
+def _ends(graph: Graph, trace: Trace, same: Callable[[str, int], bool]) -> tuple[str, ...]:
+    """The outputs among the blobs that nothing reads; others are there where a layer has lost an input.
+
+    They are those that are named like outputs, or that lie next to an output's weights, or have its numbers.
+    """
+    blobs = tuple(
+        blob for blob in graph.output_blobs if graph.layers[graph.blobs[blob].producer].type != "Input"
+    )
+    if len(blobs) <= len(trace.outputs):
+        return blobs
+    named = {blob for blob in blobs if blob in trace.outputs or re.fullmatch(r"out\d+", blob)}
+    weighted = _by_weights_above(graph, trace, blobs)
+    right = {blob for blob in blobs if any(same(blob, value) for value in trace.outputs.values())}
+    for told in (named, weighted, right):
+        if len(told) == len(trace.outputs):
+            return tuple(blob for blob in blobs if blob in told)
+    return blobs
+
+
+def _by_weights_above(graph: Graph, trace: Trace, blobs: Sequence[str]) -> dict[str, str]:
+    mine = {blob: _weighted_layers(graph, blob, down=False) for blob in blobs}
+    theirs = {name: _weighted_nodes(trace, value, down=False) for name, value in trace.outputs.items()}
+    return _by_weights(graph, trace, mine, theirs)
 
 
 def pairing_warnings(what: str, pairs: Sequence[Pair]) -> tuple[str, ...]:

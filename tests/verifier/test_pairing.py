@@ -172,3 +172,21 @@ def test_weights_of_twins_are_no_evidence(verify: Verify) -> None:
     told = next(each for each in report.warnings if "inputs apart" in each)
     assert "'other' for 'a' (by its place in the file)" in told
     assert "weights" not in told
+
+
+@pytest.mark.parametrize("names", [{}, NEUTRAL], ids=["pnnx", "neutral"])
+def test_a_blob_that_nothing_reads_is_no_output(verify: Verify, names: Mapping[str, str]) -> None:
+    """A difference that has lost what it takes off: the layer is named, and not the number of outputs."""
+    guilty = []
+
+    def change(graph: Graph) -> Graph:
+        (layer,) = [layer for layer in graph.layers if layer.type == "BinaryOp"]
+        guilty.append(layer.name)
+        alone = dataclasses.replace(
+            layer, inputs=layer.inputs[:1], params={"0": 1, "1": 1, "2": 0.0}, text=None
+        )
+        return renamed(Graph(tuple(alone if each is layer else each for each in graph.layers)), names)
+
+    report = verify(TwoOfEach, change)
+    assert list(report.culprits) == guilty
+    assert len(report.outputs) == 2
