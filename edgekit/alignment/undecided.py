@@ -38,8 +38,10 @@ def give_up_undecided(state: State) -> dict[str, str]:
 def _matters(state: State, way: Changes) -> bool:
     """Whether a move leads to tensors that other inputs may tell apart, and to no view of the same."""
     return any(
-        state.flow.first(match.value) != state.flow.first(state.chosen[blob].value)
-        and not same_tensor(state.trace, match.value, state.chosen[blob].value)
+        not same_tensor(state.trace, match.value, state.chosen[blob].value)
+        and not same_tensor(
+            state.trace, state.flow.first(match.value), state.flow.first(state.chosen[blob].value)
+        )
         and not _same_constant(state.trace, match.value, state.chosen[blob].value)
         for blob, match in way.items()
         if blob in state.chosen

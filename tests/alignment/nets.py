@@ -157,3 +157,16 @@ class DeadOrAlive(nn.Module):
         seen = y.flatten(2).transpose(1, 2)
         keys = seen * 2.0
         return z, self.norm(y) * self.scale, torch.softmax(seen @ keys.transpose(1, 2), -1) @ seen
+
+
+class TwinQueries(nn.Module):
+    """Queries and keys of equal weights: the converter keeps one product, behind it are views; x is 1x5x6."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.key.load_state_dict(self.query.state_dict())
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.abs()
+        return torch.softmax(self.query(x) @ self.key(x).transpose(1, 2) * 0.5, -1) @ x

@@ -27,6 +27,7 @@ from tests.alignment.nets import (
     Repeated,
     Residuals,
     TwinBranches,
+    TwinQueries,
     TwinTowers,
     UnreachedBounds,
     UnreachedSlopes,
@@ -231,3 +232,11 @@ def test_dead_or_alive_a_net_is_aligned_alike(tmp_path: Path, route: str) -> Non
     (alive_layers, *truth), (dead_layers, *dead) = found
     assert [layer.name for layer in dead_layers] == [layer.name for layer in alive_layers]
     assert dead == truth
+
+
+def test_views_of_what_is_computed_twice_are_one_thing(tmp_path: Path) -> None:
+    edgekit.export(TwinQueries().eval(), tmp_path / "bundle", inputs={"x": (1, 5, 6)})
+    alignment = opened(tmp_path / "bundle")[1]
+    assert alignment.coverage == 1.0
+    found = [layer.source for layer in alignment.layers if layer.type == "Gemm" and layer.source]
+    assert [{source.module, *source.also} for source in found] == [{"query", "key"}]
