@@ -18,7 +18,7 @@ from edgekit.alignment.model import Alignment, LayerAlignment
 from edgekit.alignment.sample import Sample
 from edgekit.devices import DeviceInfo
 from edgekit.numerics.floors import SUMS_IN_FP16, floor
-from edgekit.numerics.metrics import Finding
+from edgekit.numerics.metrics import Comparison, Finding
 from edgekit.verifier.limits import is_above, is_worthless, limits_of
 from edgekit.verifier.model import (
     Label,
@@ -149,7 +149,7 @@ class Judge:
         results = [
             ScaledResult(
                 factor,
-                Status.FAIL if is_above(comparison, limit, self.precision) else Status.PASS,
+                Status.FAIL if self._misses(comparison, limit) else Status.PASS,
                 comparison.metrics,
                 limit,
                 comparison.finding,
@@ -157,6 +157,12 @@ class Judge:
             for factor, limit, comparison in found
         ]
         return max(results, key=lambda result: result.status is Status.FAIL, default=None)
+
+    def _misses(self, comparison: Comparison, limit: float) -> bool:
+        """Whether a scaled result is wrong; zeros are not where large terms cancel, as rounding explains."""
+        if comparison.finding is Finding.ALL_ZERO and comparison.metrics is not None:
+            return comparison.metrics.max_abs > limit
+        return is_above(comparison, limit, self.precision)
 
     def _is_dirty(self, blob: str) -> bool:
         """Whether a blob carries an error in the whole run, on any sample."""

@@ -57,6 +57,26 @@ def test_a_norm_of_constant_rows_is_no_fault(tmp_path: Path) -> None:
     assert report.compared == len(report.layers)
 
 
+class Cancelling(nn.Module):
+    """Equal weights behind a dead activation: what is scaled up cancels there; x is 1x4x1x1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dead, self.equal = nn.Conv2d(4, 8, 1), nn.Conv2d(8, 8, 3, padding=1)
+        nn.init.constant_(self.dead.bias, -10.0)  # type: ignore[arg-type]
+        nn.init.constant_(self.equal.weight, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu6(self.dead(x))
+        return y + F.relu(self.equal(y))
+
+
+def test_a_bias_that_is_lost_in_terms_that_cancel_is_no_fault(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    edgekit.export(Cancelling().eval(), tmp_path / "bundle", inputs={"x": (1, 4, 1, 1)})
+    assert edgekit.verify(tmp_path / "bundle").passed
+
+
 def test_ncnn_may_round_the_one_that_it_adds_to_an_exponential(tmp_path: Path) -> None:
     torch.manual_seed(3)
     edgekit.export(DeadSmoothly().eval(), tmp_path / "bundle", inputs={"x": (1, 4, 6, 6)})
