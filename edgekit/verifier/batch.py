@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from edgekit.alignment import Ahead, Artefact, Port, Seen, capture
+from edgekit.alignment import Port
 from edgekit.alignment.layout import mat_layout
 from edgekit.devices import WorkerCrashed, WorkerError
 from edgekit.runtimes.trace import Trace
+from edgekit.verifier.trial import Trial, Trials
 
 _MOST_TRIED = 12  # runs of the whole net; a wrong file of many inputs is not worth more
 
@@ -25,36 +26,26 @@ def usual_axis(shape: Sequence[int]) -> int | None:
     return 0 if len(shape) > 1 and shape[0] == 1 else None
 
 
-def settled_inputs(artefact: Artefact, ahead: Ahead) -> tuple[Artefact, Seen]:
-    """Run the artefact; where an output lacks the numbers of the model's, try other axes of its inputs.
+def settled_axes(best: Trial, trials: Trials) -> Trial:
+    """Where an output lacks the numbers of the model's, try other axes of the inputs.
 
-    Returns the artefact with those inputs under which most of its blobs hold some tensor of the model, and
-    what they hold.
-
-    Raises:
-        WorkerCrashed, WorkerError: ncnn cannot run the artefact.
+    Returns the trial in which most blobs hold some tensor of the model.
     """
-    trace = ahead.index.traces[0]
-    seen = capture(artefact, ahead)
-    if _reaches_the_end(artefact, ahead, seen):
-        return artefact, seen
-    best = _known(artefact, ahead, seen)
     tried = 0
-    for index in range(len(artefact.inputs)):
-        for port in _others(artefact.inputs[index], trace):
+    if best.ends:
+        return best
+    for index in range(len(best.inputs)):
+        for port in _others(best.inputs[index], trials.trace):
             if tried == _MOST_TRIED:
-                return artefact, seen
+                return best
             tried += 1
-            inputs = (*artefact.inputs[:index], port, *artefact.inputs[index + 1 :])
-            other = replace(artefact, inputs=inputs)
             try:
-                found = capture(other, ahead)
+                other = trials.run((*best.inputs[:index], port, *best.inputs[index + 1 :]))
             except (WorkerError, WorkerCrashed):
                 continue  # a layer cannot take such an input
-            known = _known(other, ahead, found)
-            if known > best:
-                artefact, seen, best = other, found, known
-    return artefact, seen
+            if other.known > best.known:
+                best = other
+    return best
 
 
 def output_axis(shape: Sequence[int], seen: Sequence[int] | None) -> int | None:
@@ -73,25 +64,3 @@ def _others(port: Port, trace: Trace) -> Iterator[Port]:
     for axis in (None, *(axis for axis, size in enumerate(shape) if size == 1 or sequences)):
         if axis != port.batch_axis:
             yield replace(port, batch_axis=axis)
-
-
-def _reaches_the_end(artefact: Artefact, ahead: Ahead, seen: Seen) -> bool:
-    """Whether every output has the numbers of one of the model's."""
-    wanted = ahead.index.traces[0].outputs.values()
-    return all(
-        blob in seen and seen[blob].finite and ahead.index.matches(seen[blob], wanted)
-        for blob in artefact.graph.output_blobs
-    )
-
-
-def _known(artefact: Artefact, ahead: Ahead, seen: Seen) -> int:
-    """How many blobs that a layer makes hold the numbers of a tensor of the model."""
-    values = list(ahead.index.traces[0].producers)
-    made = [
-        seen[blob]
-        for layer in artefact.graph.layers
-        if layer.type not in ("Input", "Split")
-        for blob in layer.outputs
-        if blob in seen
-    ]
-    return sum(each.finite and bool(ahead.index.matches(each, values)) for each in made)

@@ -1,6 +1,7 @@
 """A `.param/.bin` that edgekit did not make, against a PyTorch model: aligned here and now.
 
-Which blob is which input or output is told in `pairing`, which of its axes is the batch in `batch`.
+Which blob is which input or output is told in `pairing`, by trying in `order` where nothing else tells it;
+which of its axes is the batch in `batch`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,18 @@ from edgekit.errors import UserError, require
 from edgekit.formats import ncnn as ncnn_format
 from edgekit.graph import Graph
 from edgekit.runtimes.trace import Trace
-from edgekit.verifier.batch import output_axis, settled_inputs, usual_axis
-from edgekit.verifier.pairing import Pair, pair_inputs, pair_outputs, pairing_warnings
+from edgekit.verifier.batch import output_axis, settled_axes, usual_axis
+from edgekit.verifier.order import settled_order
+from edgekit.verifier.pairing import (
+    Means,
+    Pair,
+    pair_inputs,
+    pair_outputs,
+    pairing_warnings,
+    settled_pairs,
+    told_outputs,
+)
+from edgekit.verifier.trial import Trial, Trials
 
 if TYPE_CHECKING:
     import torch
@@ -74,24 +85,35 @@ def align_foreign(
 
     traces = record_probes(model, weights, inputs, seed, _PROBES)
     trace = traces[0]
-    pairs = pair_inputs(graph, trace)
-    warnings = pairing_warnings("input", pairs)
-    ports = [
-        Port(pair.blob, pair.name, usual_axis(trace.values[trace.inputs[pair.name]].shape)) for pair in pairs
-    ]
     ahead = Ahead(traces)
-    bare, seen = settled_inputs(AlignedArtefact(graph, param, binary, tuple(ports), (), device), ahead)
+    bare = AlignedArtefact(graph, param, binary, (), (), device)
+    trial, pairs = _settled_inputs(Trials(bare, ahead, told_outputs(graph, trace)), pair_inputs(graph, trace))
+    warnings = pairing_warnings("input", pairs)
+    seen = trial.seen
 
     def same(blob: str, value: int) -> bool:
         return blob in seen and bool(ahead.index.matches(seen[blob], [value]))
 
     pairs = pair_outputs(graph, trace, same)
     warnings += pairing_warnings("output", pairs)
-    artefact = replace(bare, outputs=tuple(_output(pair, trace, seen) for pair in pairs))
+    artefact = replace(trial.artefact, outputs=tuple(_output(pair, trace, seen) for pair in pairs))
     alignment = align(artefact, traces, ahead, seen)
     samples = (sample(graph, alignment, trace, "seeded input 0"),)
     outputs = {pair.blob: pair.name for pair in pairs}
     return Foreign(graph, param, binary, alignment, samples, outputs, warnings)
+
+
+def _settled_inputs(trials: Trials, pairs: Sequence[Pair]) -> tuple[Trial, tuple[Pair, ...]]:
+    """Run the net to find out what its pairs leave open: the order of some inputs, the batch axis of all."""
+    trace = trials.trace
+    shapes = {name: trace.values[value].shape for name, value in trace.inputs.items()}
+    trial = trials.run(tuple(Port(pair.blob, pair.name, usual_axis(shapes[pair.name])) for pair in pairs))
+    unsure = [pair.blob for pair in pairs if pair.means is Means.ORDER]
+    trial, decided = settled_order(trial, unsure, trials)
+    settled = settled_axes(trial, trials)
+    if settled is not trial:  # with the batch elsewhere, more of the order may be told
+        settled, decided = settled_order(settled, unsure, trials)
+    return settled, settled_pairs(pairs, {port.blob: port.name for port in settled.inputs}, decided)
 
 
 def _output(pair: Pair, trace: Trace, seen: Seen) -> Port:

@@ -67,6 +67,31 @@ def pair_inputs(graph: Graph, trace: Trace) -> tuple[Pair, ...]:
     return _completed(found, blobs, names)
 
 
+def settled_pairs(
+    pairs: Sequence[Pair], names: Mapping[str, str], decided: Collection[str]
+) -> tuple[Pair, ...]:
+    """Pair input blobs in the model's order with what they were taken for in the end.
+
+    What another name was found for, or is `decided` for the one it had, is told by its numbers.
+    """
+    order = [pair.name for pair in pairs]
+    settled = [
+        Pair(pair.blob, names[pair.blob], Means.NUMBERS)
+        if pair.blob in decided or names[pair.blob] != pair.name
+        else pair
+        for pair in pairs
+    ]
+    return tuple(sorted(settled, key=lambda pair: order.index(pair.name)))
+
+
+def told_outputs(graph: Graph, trace: Trace) -> dict[str, int]:
+    """Return the trace values of the output blobs, where the file itself says which is which."""
+    blobs, names = graph.output_blobs, tuple(trace.outputs)
+    if len(blobs) != len(names):
+        return {}
+    return {blob: trace.outputs[pair.name] for blob, pair in _told(graph, blobs, names, "out").items()}
+
+
 def pair_outputs(graph: Graph, trace: Trace, same: Callable[[str, int], bool]) -> tuple[Pair, ...]:
     """Pair the file's output blobs with the model's outputs, in the model's order.
 
