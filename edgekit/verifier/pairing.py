@@ -110,6 +110,7 @@ def pair_outputs(graph: Graph, trace: Trace, same: Callable[[str, int], bool]) -
         rest, open_names = _left(found, blobs, names)
         alike = {blob: {name for name in open_names if same(blob, trace.outputs[name])} for blob in rest}
         _add(found, _one_to_one(alike), Means.NUMBERS)
+        _add(found, _interchangeable(*_left(found, blobs, names), alike), Means.NUMBERS)
     return _completed(found, blobs, names)
 
 
@@ -281,6 +282,14 @@ def _one_to_one(candidates: Mapping[str, Collection[str]]) -> dict[str, str]:
         if len(names) == 1
         and not any(other != blob and set(names) & set(rest) for other, rest in candidates.items())
     }
+
+
+def _interchangeable(
+    blobs: Sequence[str], names: Sequence[str], candidates: Mapping[str, Collection[str]]
+) -> dict[str, str]:
+    """Pair the rest in order where each may be any: the model gives the same numbers several times."""
+    same = len(blobs) == len(names) and all(set(names) <= set(candidates[blob]) for blob in blobs)
+    return dict(zip(blobs, names, strict=True)) if same else {}
 
 
 def _add(found: Pairs, pairs: Mapping[str, str], means: Means) -> None:

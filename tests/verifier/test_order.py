@@ -69,11 +69,19 @@ class Crossed(nn.Module):
         return a.tanh(), b.tanh()
 
 
+class Twice(nn.Module):
+    """Two outputs with the same numbers."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.relu(), x.clamp(min=0.0)
+
+
 SHAPES: dict[type[nn.Module], dict[str, tuple[int, ...]]] = {
     Chain: dict.fromkeys("abc", PLANE),
     Sum: dict.fromkeys("ab", PLANE),
     States: {"x": (5, 1, 6)} | dict.fromkeys("hckd", STATE),
     Crossed: dict.fromkeys("ab", PLANE),
+    Twice: {"x": PLANE},
 }
 
 Change = Callable[[Graph], Graph]
@@ -155,3 +163,20 @@ def test_named_outputs_tell_inputs(verify: Verify) -> None:
     report = verify(Crossed, (1, 0))
     assert report.passed
     assert told(report) == {"data_0": "a (by its numbers)", "data_1": "b (by its numbers)"}
+
+
+def test_outputs_of_the_same_numbers_are_told_by_them(verify: Verify) -> None:
+    def change(graph: Graph) -> Graph:
+        names = {"out0": "p", "out1": "q"}
+        layers = [
+            dataclasses.replace(
+                layer, outputs=tuple(names.get(blob, blob) for blob in layer.outputs), text=None
+            )
+            for layer in graph.layers
+        ]
+        return Graph(tuple(layers))
+
+    report = verify(Twice, (0,), change)
+    assert report.passed
+    line = next(each for each in report.warnings if "outputs apart" in each)
+    assert line.count("(by its numbers)") == 2
