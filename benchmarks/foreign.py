@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ from edgekit.verifier.model import VerifyReport
 SCHEMA = "edgekit.foreign-benchmark/1"
 REQUIRED = 0.99
 FACTOR = 1.01
+COPIES = ("Split", "Noop", "Dropout")
 NETS = (
     "transformer",
     "recurrent",
@@ -150,7 +151,7 @@ class Outcome:
 class Shipped:
     """A disguised network: the new names of its layers, and what its inputs and outputs are, by their blobs.
 
-    `inner` layers are gates and padding of what PyTorch may compute in one operation: it has no such tensor.
+    `inner` layers are gates and padding of what PyTorch may compute in one operation, and copies of these.
     """
 
     graph: Graph
@@ -214,8 +215,17 @@ def _shipped(bundle: Bundle, graph: Graph, disguise: str, seed: int) -> Shipped:
             blobs = {blob: str(number) for number, blob in enumerate(net.graph().blobs)}
             ports = {blobs[blob]: name for blob, name in ports.items() if blob in blobs}
         rewrite(net, rng)
-    inner = frozenset(new for name, new in layers.items() if name.startswith(("gate_", "padding_")))
-    return Shipped(net.graph(), layers, inner, ports)
+    inner = {new for name, new in layers.items() if name.startswith(("gate_", "padding_"))}
+    return Shipped(net.graph(), layers, frozenset(_with_copies(net, inner)), ports)
+
+
+def _with_copies(net: Net, inner: set[str]) -> Iterator[str]:
+    """Yield some layers and those that only copy what they make."""
+    made: set[str] = set()
+    for layer in net.layers:
+        if layer.name in inner or (layer.type in COPIES and made.issuperset(layer.inputs)):
+            made.update(layer.outputs)
+            yield layer.name
 
 
 def _judged(name: str, disguise: str, shipped: Shipped, guilty: str | None, scratch: Path) -> Outcome:
@@ -269,16 +279,13 @@ def _counted(outcomes: Sequence[Outcome], disguise: str, *, clean: bool) -> dict
     return {"files": len(some), "right": sum(each.right for each in some)}
 
 
-Say = Callable[[Mapping[str, int]], str]
-
-
 def table(outcomes: Sequence[Outcome]) -> str:
     """Return the counts in markdown, and below them what was not right."""
     document = summary(outcomes)
-    say: Say = lambda counts: f"{counts['right']} of {counts['files']}"  # noqa: E731
     lines = ["| written | clean: passes | faulty: named exactly |", "| --- | ---: | ---: |"]
     lines += [
-        f"| {disguise} | {say(counts['clean'])} | {say(counts['faulty'])} |"
+        f"| {disguise} | {counts['clean']['right']} of {counts['clean']['files']} "
+        f"| {counts['faulty']['right']} of {counts['faulty']['files']} |"
         for disguise, counts in document["disguises"].items()
     ]
     lines.append(f"\n{document['compared']} of {document['layers']} layers compared")
