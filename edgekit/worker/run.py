@@ -56,6 +56,11 @@ def _layer_of_blob(net: Any) -> dict[str, str]:
     return {blobs[top].name: layer.name for layer in net.layers() for top in layer.tops}
 
 
+def _holds_nothing(mat: Any) -> bool:
+    """Whether a result is none; a window that does not fit its input makes one of negative sizes."""
+    return bool(mat.empty()) or min(mat.w, mat.h, mat.d, mat.c) < 1
+
+
 def _run_case(
     net: Any,
     layers: Mapping[str, str],
@@ -88,7 +93,7 @@ def _run_case(
         _begin(progress, layers, blob, case)
         mat = ncnn.Mat()
         codes[blob] = extractor.extract(blob, mat)
-        if codes[blob] == 0 and mat.empty():
+        if codes[blob] == 0 and _holds_nothing(mat):
             codes[blob] = -1
         if codes[blob] == 0:
             array, batch_axis = to_array(mat, dtypes.get(blob, "float32"))
