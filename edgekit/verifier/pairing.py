@@ -11,16 +11,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
 
-from edgekit.alignment import families
-from edgekit.alignment.kinds import short
-from edgekit.alignment.weights import fingerprints
 from edgekit.errors import UserError
 from edgekit.graph import Graph, Layer
-from edgekit.runtimes.trace import Node, Trace
-
-Tensor = TypeVar("Tensor", str, int)
+from edgekit.runtimes.trace import Trace
+from edgekit.verifier.beside import inputs_beside_weights, outputs_beside_weights
 
 
 class Means(Enum):
@@ -57,9 +52,7 @@ def pair_inputs(graph: Graph, trace: Trace) -> tuple[Pair, ...]:
     _check_count("input", blobs, names)
     found = _told(graph, blobs, names, "in")
     if not found:
-        mine = {blob: _weighted_layers(graph, blob, down=True) for blob in blobs}
-        theirs = {name: _weighted_nodes(trace, value, down=True) for name, value in trace.inputs.items()}
-        _add(found, _by_weights(graph, trace, mine, theirs), Means.WEIGHTS)
+        _add(found, _one_to_one(inputs_beside_weights(graph, trace, blobs)), Means.WEIGHTS)
         shapes = {blob: _stated_shape(graph.layers[graph.blobs[blob].producer]) for blob in blobs}
         sizes = {name: _sizes(trace.values[value].shape) for name, value in trace.inputs.items()}
         _add_last(found, blobs, names)
@@ -105,7 +98,7 @@ def pair_outputs(graph: Graph, trace: Trace, same: Callable[[str, int], bool]) -
     _check_count("output", blobs, names)
     found = _told(graph, blobs, names, "out")
     if not found:
-        _add(found, _by_weights_above(graph, trace, blobs), Means.WEIGHTS)
+        _add(found, _one_to_one(outputs_beside_weights(graph, trace, blobs)), Means.WEIGHTS)
         _add_last(found, blobs, names)
         rest, open_names = _left(found, blobs, names)
         alike = {blob: {name for name in open_names if same(blob, trace.outputs[name])} for blob in rest}
@@ -125,18 +118,12 @@ def _ends(graph: Graph, trace: Trace, same: Callable[[str, int], bool]) -> tuple
     if len(blobs) <= len(trace.outputs):
         return blobs
     named = {blob for blob in blobs if blob in trace.outputs or re.fullmatch(r"out\d+", blob)}
-    weighted = _by_weights_above(graph, trace, blobs)
+    weighted = _one_to_one(outputs_beside_weights(graph, trace, blobs))
     right = {blob for blob in blobs if any(same(blob, value) for value in trace.outputs.values())}
     for told in (named, weighted, right):
         if len(told) == len(trace.outputs):
             return tuple(blob for blob in blobs if blob in told)
     return blobs
-
-
-def _by_weights_above(graph: Graph, trace: Trace, blobs: Sequence[str]) -> dict[str, str]:
-    mine = {blob: _weighted_layers(graph, blob, down=False) for blob in blobs}
-    theirs = {name: _weighted_nodes(trace, value, down=False) for name, value in trace.outputs.items()}
-    return _by_weights(graph, trace, mine, theirs)
 
 
 def pairing_warnings(what: str, pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -171,85 +158,6 @@ def _told(graph: Graph, blobs: Sequence[str], names: Sequence[str], stem: str) -
         return {}
     ordered = sorted(blobs, key=lambda blob: int(blob.removeprefix(stem))) if len(blobs) > 1 else blobs
     return {blob: Pair(blob, name, Means.TOLD) for blob, name in zip(ordered, names, strict=True)}
-
-
-def _by_weights(
-    graph: Graph, trace: Trace, mine: Mapping[str, set[int]], theirs: Mapping[str, set[int]]
-) -> dict[str, str]:
-    """Pair what lies next to the same weights, and alone does. Equal weights of twin branches say nothing."""
-    recognised = {layer: min(nodes) for layer, nodes in fingerprints(graph, trace).items() if len(nodes) == 1}
-    beside = {
-        blob: {recognised[layer] for layer in layers if layer in recognised} for blob, layers in mine.items()
-    }
-    blobs, names = _own(beside), _own(theirs)
-    shared = {blob: {name for name in names if nodes & names[name]} for blob, nodes in blobs.items()}
-    return _one_to_one(shared)
-
-
-def _own(reached: Mapping[str, set[int]]) -> dict[str, set[int]]:
-    """What each reaches and none of the others does."""
-    return {
-        one: nodes - {node for other, rest in reached.items() if other != one for node in rest}
-        for one, nodes in reached.items()
-    }
-
-
-def _weighted_layers(graph: Graph, blob: str, *, down: bool) -> set[int]:
-    """The nearest layers with weights that read what is made of a blob, or else that made it (not `down`)."""
-
-    def around(each: str) -> Iterable[int]:
-        return graph.blobs[each].consumers if down else (graph.blobs[each].producer,)
-
-    def beyond(index: int) -> Collection[str]:
-        layer = graph.layers[index]
-        return layer.outputs if down else layer.inputs
-
-    return _nearest(blob, around, beyond, lambda index: _has_matrix(graph.layers[index]))
-
-
-def _weighted_nodes(trace: Trace, value: int, *, down: bool) -> set[int]:
-    """The same in the trace: the nearest products with something that does not depend on the inputs."""
-
-    def around(each: int) -> Iterable[int]:
-        if down:
-            return trace.consumers.get(each, ())
-        return (trace.producers[each],) if each in trace.producers else ()
-
-    def beyond(index: int) -> Collection[int]:
-        node = trace.nodes[index]
-        return node.outputs if down else node.inputs
-
-    return _nearest(value, around, beyond, lambda index: _is_weighted(trace, trace.nodes[index]))
-
-
-def _nearest(
-    start: Tensor,
-    around: Callable[[Tensor], Iterable[int]],
-    beyond: Callable[[int], Collection[Tensor]],
-    stops: Callable[[int], bool],
-) -> set[int]:
-    """Walk from a tensor over operations and past those that do not stop it; return those that did."""
-    seen: set[int] = set()
-    found: set[int] = set()
-    pending = [start]
-    while pending:
-        for index in around(pending.pop()):
-            if index in seen:
-                continue
-            seen.add(index)
-            if stops(index):
-                found.add(index)
-            else:
-                pending.extend(beyond(index))
-    return found
-
-
-def _has_matrix(layer: Layer) -> bool:
-    return families.is_weighted(layer) or any(weight.data.ndim > 1 for weight in layer.weights)
-
-
-def _is_weighted(trace: Trace, node: Node) -> bool:
-    return short(node.op) in families.PRODUCTS and any(value not in trace.live for value in node.inputs)
 
 
 def _stated_shape(layer: Layer) -> tuple[int, ...] | None:
