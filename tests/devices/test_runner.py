@@ -298,3 +298,27 @@ def test_time_is_limited(native: LocalDevice, everything: tuple[Path, Path]) -> 
     tensors = [("in0", np.ones((3, 9, 7), np.float32), None), ("ids", np.array([1], np.int32), None)]
     with pytest.raises(DeviceTimeout, match=r"within 1 s \(warming up\)"):
         native.call(message, tensors, timeout_s=1)
+
+
+WIDE = """\
+7767517
+2 2
+Input        in    0 1 x
+Convolution  wide  1 1 x y 0=1 1=7 6=49
+"""
+
+
+def test_a_window_that_does_not_fit_gives_a_code_and_no_result(native: LocalDevice, tmp_path: Path) -> None:
+    """ncnn calls it a success, with negative sizes; what fits is answered all the same, by both programs."""
+    param, weights = tmp_path / "net.param", tmp_path / "net.bin"
+    param.write_text(WIDE, "utf-8")
+    weights.write_bytes(bytes(4) + np.ones(49, np.float32).tobytes())
+    cases = [
+        Case(name, {"x": Feed(np.ones((1, size, size), np.float32), None)}, ("y",))
+        for name, size in (("small", 4), ("large", 9))
+    ]
+    for device in (LocalDevice(), native):
+        reply = run_cases(device, param, weights, cases, FP32)
+        reply.close()
+        assert reply.message["status"] == {"small": {"y": -1}, "large": {"y": 0}}
+        assert reply.tensors["large:y"].shape == (1, 3, 3)

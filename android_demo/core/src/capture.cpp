@@ -1,5 +1,7 @@
 #include "edgekit/capture.h"
 
+#include <algorithm>
+
 #include "edgekit/error.h"
 
 namespace edgekit {
@@ -12,6 +14,12 @@ Codes all(const std::vector<std::string>& blobs, int code)
     for (const std::string& blob : blobs)
         codes.emplace_back(blob, code);
     return codes;
+}
+
+/// Whether a result is none; a window that does not fit its input makes one of negative sizes.
+bool holds_nothing(const ncnn::Mat& mat)
+{
+    return mat.empty() || std::min({mat.w, mat.h, mat.d, mat.c}) < 1;
 }
 
 } // namespace
@@ -45,7 +53,7 @@ Codes CaseRunner::run(const Case& each, const Sink& sink)
         progress_.begin("layer '" + layer_of_blob_[blob] + "', blob " + blob + " of case " + each.id);
         ncnn::Mat mat;
         int code = extractor.extract(blob.c_str(), mat);
-        if (code == 0 && mat.empty())
+        if (code == 0 && holds_nothing(mat))
             code = -1;
         codes.emplace_back(blob, code);
         const auto dtype = each.dtypes.find(blob);
