@@ -190,7 +190,12 @@ def _tested(state: State, index: int, changes: Sequence[Changes], left: Sequence
             reached.update(layer.outputs)
             around.add(later)
             ahead += 1
-    return sorted(number for number in around if state.graph.layers[number].type not in ("Input", "Split"))
+    return sorted(number for number in around if number == index or not _only_copies(state, number))
+
+
+def _only_copies(state: State, index: int) -> bool:
+    """Whether a layer hands on whatever it is given, so that it speaks for no hypothesis about another."""
+    return state.graph.layers[index].type in ("Input", "Split", "Noop", "Dropout")
 
 
 def _decide(work: _Repair, doubts: Sequence[int], left: Sequence[int]) -> bool:

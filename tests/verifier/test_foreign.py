@@ -1,5 +1,6 @@
 """A .param/.bin that edgekit did not make: aligned when it is verified, faults and all."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -8,9 +9,12 @@ from torch import nn
 
 import edgekit
 from edgekit.errors import UserError
+from edgekit.formats import ncnn
+from edgekit.graph import Graph, Layer
 from edgekit.sources.inputs import InputSpec
 
 X = (InputSpec("x", (1, 3, 24, 24)),)
+PADS = ("4", "14", "15", "16")  # left, top, right, bottom of ncnn's convolutions
 
 
 @pytest.fixture
@@ -55,3 +59,35 @@ def test_what_is_missing_is_said(files, bundle: Path, module: nn.Module, tmp_pat
     param.with_suffix(".bin").unlink()
     with pytest.raises(UserError, match="no file"):
         edgekit.verify(param, model=module, input_specs=X)
+
+
+def test_padding_of_its_own_that_something_idle_hands_on_is_no_fault(
+    files, bundle: Path, module: nn.Module
+) -> None:
+    """The converter writes the padding of a convolution before it, and a dropout in between."""
+    param = files(bundle)
+    graph = ncnn.read(param, param.with_suffix(".bin"))
+    layers: list[Layer] = []
+    for layer in graph.layers:
+        pad = layer.params.get("4", 0)
+        if layer.type not in ("Convolution", "ConvolutionDepthWise") or not pad:
+            layers.append(layer)
+            continue
+        names = (f"{layer.name}_padded", f"{layer.name}_kept")
+        around = dict.fromkeys("0123", pad)
+        layers += [
+            Layer("Padding", names[0], layer.inputs, (names[0],), around),
+            Layer("Noop", names[1], (names[0],), (names[1],), {}),
+            dataclasses.replace(
+                layer,
+                inputs=(names[1],),
+                params={
+                    key: each for key, each in layer.params.items() if key not in ("4", "14", "15", "16")
+                },
+                text=None,
+            ),
+        ]
+    ncnn.write(Graph(tuple(layers)), param, param.with_suffix(".bin"))
+    report = edgekit.verify(param, model=module, input_specs=X)
+    assert report.passed
+    assert not report.culprits
